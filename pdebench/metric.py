@@ -1,0 +1,89 @@
+"""Metrics are plain functions with a versioned name; they score every sample and average nothing over samples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, final
+
+from torch import Tensor
+
+from pdebench.errors import Unsupported
+from pdebench.problem import Problem, Solution
+
+Need = Literal["target", "equation", "spread", "times", "torus", "grid", "walls", "boundary"]
+
+
+class Score(Protocol):
+    """The function behind a metric: (solution, target, problem) -> (B,) or (B, T)."""
+
+    __name__: str
+
+    def __call__(self, solution: Solution, target: Tensor, problem: Problem) -> Tensor: ...
+
+
+@final
+@dataclass(frozen=True)
+class Metric:
+    """A scoring function with what a reader of its number must know.
+
+    Attributes:
+        name: namespace, name and version, such as ``pdebench.nrmse@1``; a changed formula gets a new version.
+        unit: unit of the score, "1" where it is a ratio.
+        better: "lower", "higher" or "zero" (closest to zero).
+        needs: what the problem or solution must offer; elsewhere the metric is *not applicable*, with a reason.
+    """
+
+    name: str
+    unit: str
+    better: Literal["lower", "higher", "zero"]
+    needs: frozenset[Need]
+    score: Score
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]  # the function's docstring is the metric's
+        return self.score.__doc__ or ""
+
+    @property
+    def short(self) -> str:
+        """The name without namespace and version."""
+        return self.name.split("@")[0].rpartition(".")[2]
+
+    def not_applicable(self, solution: Solution, problem: Problem) -> str | None:
+        """Return None, or why this metric has no value here."""
+        domain = problem.domain
+        grid = getattr(domain, "axes", None)
+        missing = {
+            "spread": solution.spread is None and "the solver gives no predictive spread",
+            "times": problem.times is None and "the problem is steady",
+            "grid": grid is None and "the domain is no tensor grid",
+            "torus": not getattr(domain, "is_torus", False) and "it needs a periodic uniform grid",
+            "boundary": not bool(domain.boundary.any()) and "the domain has no boundary points",
+            "walls": (grid is None or all(a.periodic for a in grid))
+            and "the domain has no wall-normal axis",
+        }
+        for need in sorted(self.needs):
+            reason = missing.get(need)
+            if reason:
+                return f"{self.short}: {reason}"
+        return None
+
+    def __call__(self, solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+        """Return the scores (B,) or (B, T); Unsupported, with the reason, where the metric does not apply."""
+        reason = self.not_applicable(solution, problem)
+        if reason:
+            raise Unsupported(reason)
+        return self.score(solution, target, problem)
+
+
+def metric(
+    name: str,
+    *,
+    unit: str = "1",
+    better: Literal["lower", "higher", "zero"] = "lower",
+    needs: tuple[Need, ...] = ("target",),
+) -> Callable[[Score], Metric]:
+    """Turn a function (solution, target, problem) -> (B,) or (B, T) into a `Metric` called ``name``."""
+    if "@" not in name or "." not in name:
+        raise ValueError(
+            f"metric name {name!r}, expected namespace.name@version, such as 'mylab.energy_error@1'"
+        )
+    return lambda score: Metric(name, unit, better, frozenset(needs), score)

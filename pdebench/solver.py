@@ -1,0 +1,99 @@
+"""Three verbs that put every method in one table: fit (offline), prepare (set-up), solve (online)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, final
+
+from torch import Tensor
+
+from pdebench.problem import Problem, Solution
+from pdebench.samples import Samples
+
+if TYPE_CHECKING:
+    from pdebench.task import Task
+
+Use = Literal["labels", "equation"]
+
+
+@final
+@dataclass(frozen=True)
+class Budget:
+    """What ``fit`` may spend: any of ``epochs`` (passes over train), ``steps`` (updates), ``seconds`` (wall clock).
+
+    The first one reached ends the training. None means no limit of that kind; all None means no training at all is
+    limited and is refused by learned solvers.
+    """
+
+    epochs: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "steps", "seconds"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"budget.{name}={value}, expected a positive number or null")
+
+
+class Solver(ABC):
+    """A method that answers problems.
+
+    Attributes:
+        uses: what it may see, a subset of {"labels", "equation"}. The harness enforces it.
+
+    ``fit`` runs once per data set, ``prepare`` once per discretisation, ``solve`` once per batch; the three are timed
+    apart. A solver draws its random numbers from the global torch generator, which the harness seeds before ``fit``.
+    """
+
+    uses: ClassVar[frozenset[Use]] = frozenset()
+
+    def supports(self, task: "Task") -> str | None:
+        """Return None, or the sentence that says why this solver does not apply to ``task``."""
+        return None
+
+    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:  # noqa: B027 (empty is a valid verb)
+        """Learn from ``train``; choose on ``valid`` only. Nothing by default."""
+
+    def prepare(self, problem: Problem) -> None:  # noqa: B027 (empty is a valid verb)
+        """Do what depends on the discretisation but not on the instance: factor, plan, compile. Nothing by default."""
+
+    @abstractmethod
+    def solve(self, problem: Problem) -> Solution:
+        """Answer the problem: ``Solution.u`` (B, [T,] C, *S) on the problem's device."""
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable real numbers (a complex weight counts as two); 0 for classical methods."""
+        return 0
+
+    def save(self, path: Path) -> None:  # noqa: B027 (nothing fitted, nothing to save)
+        """Write the fitted state into folder ``path``. Nothing by default."""
+
+    def load(self, path: Path) -> None:  # noqa: B027 (nothing fitted, nothing to load)
+        """Read what ``save`` wrote. Nothing by default."""
+
+
+class IterativeSolver(Solver):
+    """A solver that improves an answer step by step.
+
+    ``iterate`` yields successive approximations; the harness runs the clock only inside ``next()`` and decides when to
+    stop, so that error-against-seconds curves need no code of the solver.
+    """
+
+    @abstractmethod
+    def iterate(self, problem: Problem) -> Iterator[Tensor]:
+        """Yield iterates (B, [T,] C, *S); end when the solver's own tolerance is met."""
+
+    @final
+    def solve(self, problem: Problem) -> Solution:
+        """Run ``iterate`` to its end and return the last iterate."""
+        last, count = None, 0
+        for last in self.iterate(problem):
+            count += 1
+        if last is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.iterate yielded nothing; yield at least the initial guess"
+            )
+        return Solution(last, iterations=last.new_full((len(last),), count))
