@@ -1,0 +1,1 @@
+"""The floor of every table: two solvers that know nothing of the equation."""

@@ -1,0 +1,1 @@
+"""The harness: identify, recall, fit, prepare, solve, score, record."""

@@ -1,0 +1,290 @@
+"""Fit, prepare, solve and score one solver on one task; every outcome is a `Record`."""
+
+import datetime
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pdebench import cost
+from pdebench.access import declared, grant_problem, grant_samples
+from pdebench.errors import AccessError, Diverged, SolverError, Unsupported
+from pdebench.harness.environment import environment, versions
+from pdebench.harness.guard import sealed
+from pdebench.harness.record import Record, Status
+from pdebench.metric import Metric
+from pdebench.problem import Problem, Solution
+from pdebench.samples import Samples
+from pdebench.session import Session, opened
+from pdebench.solver import Solver
+from pdebench.task import Task
+
+_EXAMPLES = 2  # samples whose fields are kept for the board's pictures
+
+
+@final
+@dataclass
+class Surroundings:
+    """Where and how a run happens, none of which is part of its identity.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        sealed: folders that solver code must not open.
+        workspace: where a fit keeps its resume point and its weights; None for neither.
+        logger: returns a Lightning logger for a folder; None for none.
+        progress: whether to draw progress bars.
+        timing_seconds: how long the online phase is repeated for its interval.
+    """
+
+    device: str = "cpu"
+    sealed: tuple[Path, ...] = ()
+    workspace: Path | None = None
+    logger: Callable[[Path | None], Any] | None = None
+    progress: bool = False
+    timing_seconds: float = 2.0
+
+
+@final
+@dataclass
+class Outcome:
+    """What accumulates while a run goes on, so that a failure keeps all that came before it."""
+
+    scores: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
+    parameters: int = 0
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch from one number."""
+    import random
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (third-party solvers draw from the legacy generator)
+    torch.manual_seed(seed)
+
+
+def evaluate(
+    solver: Solver,
+    task: Task,
+    *,
+    seed: int = 0,
+    run_id: str = "0" * 64,
+    described: dict[str, Any] | None = None,
+    config: dict[str, Any] | None = None,
+    surroundings: Surroundings | None = None,
+) -> tuple[Record, dict[str, np.ndarray[Any, Any]]]:
+    """Run ``solver`` on ``task`` and return its record and arrays (scores over time, example fields).
+
+    Solver failures become statuses, never exceptions. The data set must be prepared.
+    """
+    around = surroundings or Surroundings()
+    outcome = Outcome()
+    status, reason = _attempt(solver, task, seed, around, outcome)
+    solver_facts = {"name": type(solver).__name__.lower(), "target": _qualified(solver)} | (described or {})
+    record = Record(
+        id=run_id,
+        status=status,
+        reason=reason,
+        task={
+            "name": task.name,
+            "version": task.version,
+            "dataset": task.dataset.card.to_json(),
+            "metrics": {m.short: {"name": m.name, "unit": m.unit, "better": m.better} for m in task.metrics},
+            "headline": task.metrics[0].short,
+            "evaluate": list(task.evaluate),
+            "ladder": list(task.ladder),
+        }
+        | (described or {}).get("task", {}),
+        solver={key: value for key, value in solver_facts.items() if key != "task"},
+        seed=seed,
+        uses=sorted(solver.uses),
+        parameters=outcome.parameters,
+        scores=outcome.scores,
+        costs=outcome.costs,
+        curve=outcome.curve,
+        environment=environment(around.device),
+        versions=versions(),
+        config=config or {},
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    return record, outcome.arrays
+
+
+def _qualified(solver: Solver) -> str:
+    return f"{type(solver).__module__}.{type(solver).__qualname__}"
+
+
+def _attempt(
+    solver: Solver, task: Task, seed: int, around: Surroundings, outcome: Outcome
+) -> tuple[Status, str | None]:
+    try:
+        reason = solver.supports(task)
+        if reason:
+            return "unsupported", reason
+        _run(solver, task, seed, around, outcome)
+    except Unsupported as error:
+        return "unsupported", str(error)
+    except Diverged as error:
+        return "diverged", str(error)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return "out_of_memory", f"out of memory: {error}"
+    except (AccessError, SolverError) as error:
+        return "failed", f"{type(error).__name__}: {error}"
+    except Exception as error:  # whatever a foreign solver raises costs one record, not the sweep
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        return "failed", f"{type(error).__name__}: {error} ({place})"
+    return "ok", None
+
+
+def _run(solver: Solver, task: Task, seed: int, around: Surroundings, outcome: Outcome) -> None:
+    declared(solver)
+    device = torch.device(around.device)
+    # Targets are read before the seal closes; solvers that see no labels get copies without them.
+    train, valid = (grant_samples(task.samples(name), solver) for name in ("train", "valid"))
+    seed_everything(seed)
+    _fit(solver, task, train, valid, seed, around, outcome)
+    outcome.parameters = solver.num_parameters
+    outcome.curve = list(getattr(solver, "curve", []))
+    for position, split in enumerate(task.evaluate):
+        samples = task.samples(split)
+        seed_everything(seed)
+        _score_split(solver, task, split, samples, device, around, outcome, headline=position == 0)
+
+
+def _fit(
+    solver: Solver,
+    task: Task,
+    train: Samples,
+    valid: Samples,
+    seed: int,
+    around: Surroundings,
+    outcome: Outcome,
+) -> None:
+    device = torch.device(around.device)
+    session = Session(
+        seed=seed,
+        folder=around.workspace,
+        logger=around.logger,
+        label=f"fit {type(solver).__name__} seed {seed}",
+        progress=around.progress,
+        device=around.device,
+    )
+    with opened(session), sealed(*around.sealed), cost.peak_memory(device) as peak:
+        seconds, _ = cost.once(lambda: solver.fit(train, valid, task.budget), device)
+    outcome.costs["fit"] = {"seconds": seconds, "peak_bytes": peak.bytes, "repeats": 1}
+    if around.workspace is not None:
+        solver.save(around.workspace)
+
+
+def _score_split(
+    solver: Solver,
+    task: Task,
+    split: str,
+    samples: Samples,
+    device: torch.device,
+    around: Surroundings,
+    outcome: Outcome,
+    headline: bool,
+) -> None:
+    collected: dict[str, list[Tensor]] = {}
+    refused: dict[str, str] = {}
+    prepared: int | None = None
+    for number, part in enumerate(samples.chunks(task.batch)):
+        problem, target = part.problem.to(device), part.target
+        granted = grant_problem(problem, solver)
+        with sealed(*around.sealed):
+            if prepared != id(part.problem.domain):
+                prepared = id(part.problem.domain)
+                seconds, _ = cost.once(lambda g=granted: solver.prepare(g), device)
+                if headline and number == 0:
+                    outcome.costs["prepare"] = {"seconds": seconds, "repeats": 1}
+            if headline and number == 0:
+                _time_online(solver, granted, device, around, outcome)
+            solution = solver.solve(granted)
+        solution = checked(solution, problem, target, type(solver).__name__)
+        _score(task.metrics, solution, target, problem, collected, refused)
+        if headline and number == 0:
+            _keep_examples(outcome, problem, solution, target)
+    outcome.scores[split] = {name: {"not_applicable": why} for name, why in refused.items()}
+    for name, pieces in collected.items():
+        values = torch.cat(pieces).double()
+        if values.ndim == 2:
+            outcome.arrays[f"{split}/{name}"] = values.numpy().astype(np.float32)
+            values = values.mean(1)
+        outcome.scores[split][name] = {"values": values.tolist()}
+
+
+def _time_online(
+    solver: Solver, granted: Problem, device: torch.device, around: Surroundings, outcome: Outcome
+) -> None:
+    with cost.peak_memory(device) as peak:
+        timing = cost.repeat(lambda: solver.solve(granted), device, seconds=around.timing_seconds)
+    outcome.costs["solve"] = timing.to_json() | {"peak_bytes": peak.bytes, "batch": len(granted)}
+
+
+def checked(solution: Solution, problem: Problem, target: Tensor, name: str) -> Solution:
+    """Return the solution on the target's device, or raise SolverError saying what is wrong with it."""
+    if not isinstance(solution, Solution):
+        raise SolverError(f"{name}.solve returned {type(solution).__name__}, expected pdebench.Solution")
+    u = solution.u
+    expected = (len(problem), *target.shape[1:])
+    if tuple(u.shape) != expected:
+        raise SolverError(f"{name}.solve returned u of shape {tuple(u.shape)}, expected {expected}")
+    if not u.is_floating_point():
+        raise SolverError(f"{name}.solve returned u of dtype {u.dtype}, expected a real floating dtype")
+    reference = next(iter(problem.inputs.values()))
+    if u.device != reference.device:
+        raise SolverError(f"{name}.solve returned u on {u.device}, expected {reference.device}, where the problem is")
+    spread = solution.spread
+    if spread is not None and spread.shape != u.shape:
+        raise SolverError(f"{name}.solve returned spread of shape {tuple(spread.shape)}, expected {expected}")
+    if not bool(torch.isfinite(u).all()):
+        raise Diverged(_first_bad(u, problem, name))
+    return Solution(u.to(target.device), None if spread is None else spread.to(target.device), solution.iterations)
+
+
+def _first_bad(u: Tensor, problem: Problem, name: str) -> str:
+    bad = ~torch.isfinite(u)
+    count = int(bad.flatten(1).any(1).sum())
+    if problem.times is None:
+        return f"{name} returned NaN or infinity in {count} of {len(u)} samples"
+    frames = bad.flatten(2).any(2).any(0)
+    first = int(frames.int().argmax())
+    return f"{name} returned NaN or infinity in {count} of {len(u)} samples, first at t={float(problem.times[first]):g}"
+
+
+def _score(
+    metrics: tuple[Metric, ...],
+    solution: Solution,
+    target: Tensor,
+    problem: Problem,
+    collected: dict[str, list[Tensor]],
+    refused: dict[str, str],
+) -> None:
+    here = problem.to("cpu")
+    for metric in metrics:
+        if metric.short in refused:
+            continue
+        try:
+            values = metric(solution, target, here)
+        except Unsupported as error:
+            refused[metric.short] = str(error)
+            continue
+        collected.setdefault(metric.short, []).append(values.detach().cpu())
+
+
+def _keep_examples(outcome: Outcome, problem: Problem, solution: Solution, target: Tensor) -> None:
+    """Keep the first and last asked frames of the first samples, prediction beside reference."""
+    frames = slice(None) if problem.times is None else [0, -1]
+    outcome.arrays["example/prediction"] = solution.u[:_EXAMPLES][:, frames].cpu().float().numpy()
+    outcome.arrays["example/reference"] = target[:_EXAMPLES][:, frames].float().numpy()
+    if problem.times is not None:
+        outcome.arrays["example/times"] = problem.times.cpu().double().numpy()

@@ -1,0 +1,104 @@
+"""Where records live: one JSON file per run and device, written atomically, claimed by a lock the kernel releases."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import final
+
+from pdebench.errors import StoreError
+from pdebench.harness.record import Record
+
+
+def _checked(run_id: str) -> str:
+    if len(run_id) != 64 or not set(run_id) <= set("0123456789abcdef"):
+        raise StoreError(f"{run_id!r} is no run id, expected 64 hexadecimal digits")
+    return run_id
+
+
+@final
+class Store:
+    """A folder of records: ``records/ab/<id>.<device>.json``, arrays beside it as ``.npz``, fitted state under ``fits``.
+
+    Writers write a temporary file and rename it; a claim is an ``flock`` on ``locks/<id>``, so a killed worker's claim
+    ends with its process.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        if root.exists() and not root.is_dir():
+            raise StoreError(f"store='{root}' is a file, expected a folder (or a name to create one)")
+
+    def path(self, run_id: str, device: str) -> Path:
+        """The file of a record; ``device`` is its kind, "cpu" or "cuda"."""
+        return self.root / "records" / _checked(run_id)[:2] / f"{run_id}.{device}.json"
+
+    def arrays(self, run_id: str, device: str) -> Path:
+        """The file of a record's arrays (scores over time, example fields)."""
+        return self.path(run_id, device).with_suffix(".npz")
+
+    def workspace(self, run_id: str) -> Path:
+        """The folder where a fit keeps its resume point and its weights."""
+        return self.root / "fits" / _checked(run_id)[:2] / run_id
+
+    def get(self, run_id: str, device: str) -> Record | None:
+        """Return the record, or None. Raises StoreError naming the file if it is damaged."""
+        file = self.path(run_id, device)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            return Record.from_json(text)
+        except StoreError as error:
+            raise StoreError(f"'{file}': {error}; delete it to run again") from error
+
+    def put(self, record: Record, device: str) -> Path:
+        """Write the record; either the whole file is there afterwards or the old state."""
+        file = self.path(record.id, device)
+        write_atomically(file, record.to_json().encode() + b"\n")
+        return file
+
+    def __iter__(self) -> Iterator[Record]:
+        for file in sorted((self.root / "records").glob("*/*.json")):
+            try:
+                yield Record.from_json(file.read_text(encoding="utf-8"))
+            except StoreError as error:
+                raise StoreError(f"'{file}': {error}; delete it to run again") from error
+
+    @contextmanager
+    def claim(self, run_id: str, device: str, wait: bool = True) -> Iterator[bool]:
+        """Hold the run's lock inside the block; yields False at once where ``wait`` is False and another holds it."""
+        file = self.root / "locks" / f"{_checked(run_id)}.{device}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def write_atomically(file: Path, content: bytes) -> None:
+    """Write a file so that a reader, a kill or a full disk never meets half of it.
+
+    Raises StoreError with the needed and free bytes where the disk is full; nothing is left behind.
+    """
+    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreError(
+                f"'{file}' needs {len(content)} bytes and the disk is full; free space or set store=PATH"
+            ) from error
+        raise StoreError(f"cannot write '{file}': {error.strerror}; set store=PATH to a writable folder") from error

@@ -1,0 +1,182 @@
+"""How a network answers a problem: in one pass, frame by frame, or over space-time."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from pdebench.errors import ConfigError
+from pdebench.problem import Problem
+from pdebench.samples import Samples
+
+
+@final
+@dataclass(frozen=True)
+class Sizes:
+    """What a network must fit: channels in and out, and the number and lengths of its convolved axes."""
+
+    in_channels: int
+    out_channels: int
+    shape: tuple[int, ...]
+    periodic: tuple[bool, ...]
+
+    @property
+    def dim(self) -> int:
+        """Number of axes the network convolves over."""
+        return len(self.shape)
+
+
+def stacked(problem: Problem) -> Tensor:
+    """Return all inputs as channels (B, sum of [T_in *] C, *S), in the order the problem lists them."""
+    space = len(problem.domain.shape)
+    parts = [x.flatten(1, 2) if x.ndim == space + 3 else x for x in problem.inputs.values()]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _periodic(problem: Problem) -> tuple[bool, ...]:
+    axes = getattr(problem.domain, "axes", None)
+    return tuple(axis.periodic for axis in axes) if axes else (False,) * len(problem.domain.shape)
+
+
+class Form(ABC):
+    """The map between a problem and calls of a network x (B, C_in, *S) -> y (B, C_out, *S)."""
+
+    @abstractmethod
+    def sizes(self, samples: Samples) -> Sizes:
+        """Return what the network must fit; reads one sample."""
+
+    @abstractmethod
+    def predict(self, network: nn.Module, problem: Problem) -> Tensor:
+        """Return the solution (B, [T,] C, *S)."""
+
+    @abstractmethod
+    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the network sees (n, C_in, *S) and what it should return (n, C_out, *S), to fit scalings on."""
+
+    def training_pair(self, problem: Problem, target: Tensor) -> tuple[Problem, Tensor]:
+        """Return what one training step predicts; by default the whole question."""
+        return problem, target
+
+
+@final
+class OneShot(Form):
+    """All times at once: the inputs are channels, and so are the T frames asked for."""
+
+    def sizes(self, samples: Samples) -> Sizes:
+        one = samples[:1]
+        problem, target = one.problem, one.target
+        frames = 1 if problem.times is None else len(problem.times)
+        channels = target.shape[1] if problem.times is None else target.shape[2]
+        return Sizes(
+            stacked(problem).shape[1], frames * channels, problem.domain.shape, _periodic(problem)
+        )
+
+    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
+        return stacked(problem), target if problem.times is None else target.flatten(1, 2)
+
+    def predict(self, network: nn.Module, problem: Problem) -> Tensor:
+        y = network(stacked(problem))
+        return y if problem.times is None else y.unflatten(1, (len(problem.times), -1))
+
+
+@final
+class Rollout(Form):
+    """Frame by frame: the last T_in frames give the next, which joins the window.
+
+        u_{n+1} = G(u_n, ..., u_{n - T_in + 1})        or, with ``increment``, u_n + G(...)
+
+    Args:
+        unroll: frames predicted (and differentiated through) per training step from a window that starts anywhere in
+            the trajectory; null for the whole horizon from its beginning (Li et al. 2021, FNO-2D).
+        increment: whether the network gives the change of the last frame instead of the next frame.
+    """
+
+    def __init__(self, unroll: int | None = None, increment: bool = False) -> None:
+        if unroll is not None and unroll < 1:
+            raise ConfigError(f"solver.form.unroll={unroll}, expected at least one frame or null")
+        self.unroll, self.increment = unroll, increment
+
+    def sizes(self, samples: Samples) -> Sizes:
+        one = samples[:1]
+        problem = one.problem
+        if problem.history is None or problem.times is None:
+            raise ConfigError(
+                "solver.form is Rollout, but the task is steady; choose pdebench.learning.OneShot"
+            )
+        return Sizes(
+            stacked(problem).shape[1], one.target.shape[2], problem.domain.shape, _periodic(problem)
+        )
+
+    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
+        given = problem.input.shape[1]
+        frames = torch.cat([problem.input, target], dim=1)
+        outputs = frames.diff(dim=1) if self.increment else frames
+        # Every frame passes through every place of the window, so all places share one scaling.
+        windows = frames.flatten(0, 1).unsqueeze(1).expand(-1, given, *(-1,) * (frames.ndim - 2))
+        return windows.flatten(1, 2), outputs.flatten(0, 1)
+
+    def predict(self, network: nn.Module, problem: Problem) -> Tensor:
+        window = problem.input
+        steps = 0 if problem.times is None else len(problem.times)
+        given = window.shape[1]
+        if torch.is_grad_enabled():
+            frames = list(window.unbind(1))
+            for _ in range(steps):
+                frames.append(self._next(network, torch.cat(frames[-given:], dim=1), frames[-1]))
+            return torch.stack(frames[given:], dim=1)
+        # One buffer holds window and answer: the next window is a view, whatever the horizon.
+        buffer = window.new_empty(len(window), given + steps, *window.shape[2:])
+        buffer[:, :given] = window
+        for n in range(given, given + steps):
+            buffer[:, n] = self._next(
+                network, buffer[:, n - given : n].flatten(1, 2), buffer[:, n - 1]
+            )
+        return buffer[:, given:]
+
+    def _next(self, network: nn.Module, window: Tensor, last: Tensor) -> Tensor:
+        y = network(window)
+        return last + y if self.increment else y
+
+    def training_pair(self, problem: Problem, target: Tensor) -> tuple[Problem, Tensor]:
+        if self.unroll is None or self.unroll >= target.shape[1]:
+            return problem, target
+        name, window = next(iter(problem.inputs.items()))
+        given = window.shape[1]
+        frames = torch.cat([window, target], dim=1)
+        start = int(torch.randint(target.shape[1] - self.unroll + 1, ()))
+        piece = frames[:, start : start + given + self.unroll]
+        times = torch.cat([problem.history, problem.times])[start : start + given + self.unroll]  # type: ignore[list-item]
+        asked = replace(
+            problem, inputs={name: piece[:, :given]}, history=times[:given], times=times[given:]
+        )
+        return asked, piece[:, given:]
+
+
+@final
+class SpaceTime(Form):
+    """Time as one more convolved axis: the inputs are repeated along it (Li et al. 2021, FNO-3D).
+
+    The network sees (B, C_in, *S, T) and returns (B, C_out, *S, T).
+    """
+
+    def sizes(self, samples: Samples) -> Sizes:
+        one = samples[:1]
+        problem = one.problem
+        if problem.times is None:
+            raise ConfigError(
+                "solver.form is SpaceTime, but the task is steady; choose pdebench.learning.OneShot"
+            )
+        shape = (*problem.domain.shape, len(problem.times))
+        return Sizes(
+            stacked(problem).shape[1], one.target.shape[2], shape, (*_periodic(problem), False)
+        )
+
+    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
+        return stacked(problem).unsqueeze(-1), target.movedim(1, -1)
+
+    def predict(self, network: nn.Module, problem: Problem) -> Tensor:
+        x = stacked(problem).unsqueeze(-1)
+        y = network(x.expand(*x.shape[:-1], 0 if problem.times is None else len(problem.times)))
+        return y.movedim(-1, 1)

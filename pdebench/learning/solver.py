@@ -1,0 +1,162 @@
+"""Base of every learned operator: a family says how its network is built, everything else is shared."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from pdebench.errors import AccessError, ConfigError, DataError, SolverError
+from pdebench.learning.forms import Form, OneShot, Sizes
+from pdebench.learning.scaling import Affine
+from pdebench.learning.training import Training
+from pdebench.problem import Problem, Solution
+from pdebench.samples import Samples
+from pdebench.solver import Budget, Solver, Use
+
+_WEIGHTS = "weights.safetensors"
+
+
+class Scaled(nn.Module):
+    """A network between its scalings: y = decode(network(encode(x)))."""
+
+    def __init__(self, network: nn.Module, inputs: Affine | None, outputs: Affine | None) -> None:
+        super().__init__()
+        self.network, self.inputs, self.outputs = network, inputs, outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.network(x if self.inputs is None else self.inputs.encode(x))
+        return y if self.outputs is None else self.outputs.decode(y)
+
+
+class LearnedSolver(Solver):
+    """A solver whose ``fit`` trains a network and whose ``solve`` applies it.
+
+    A family implements ``network``; it may override ``loss`` (by default ``training.loss`` of the prediction).
+
+    Args:
+        form: how the network answers a problem (one pass, rollout, space-time).
+        training: optimiser, schedule, loss, scaling, batch size.
+    """
+
+    uses: ClassVar[frozenset[Use]] = frozenset({"labels"})
+
+    def __init__(self, form: Form | None = None, training: Training | None = None) -> None:
+        self.form: Form = form or OneShot()
+        self.training = training or Training()
+        self.model: Scaled | None = None
+        self.curve: list[dict[str, float]] = []
+        self._sizes: Sizes | None = None
+
+    @abstractmethod
+    def network(self, sizes: Sizes) -> nn.Module:
+        """Return a new network x (B, C_in, *S) -> y (B, C_out, *S) of the given sizes."""
+
+    def loss(self, model: nn.Module, problem: Problem, target: Tensor, weights: Tensor) -> Tensor:
+        """Return the training loss of one batch; ``weights`` (*S,) are the quadrature weights on the device."""
+        return self.training.loss(self.form.predict(model, problem), target, weights)
+
+    @property
+    def num_parameters(self) -> int:
+        if self.model is None:
+            return 0
+        return sum(
+            p.numel() * (2 if p.is_complex() else 1)
+            for p in self.model.parameters()
+            if p.requires_grad
+        )
+
+    def build(self, samples: Samples) -> Scaled:
+        """Return the untrained model for these samples; its scalings are fitted on them."""
+        self._sizes = self.form.sizes(samples)
+        network = self.network(self._sizes)
+        try:
+            inputs, outputs = self.form.fields(samples.problem, samples.target)
+        except AccessError:  # without labels there is nothing to scale the output with
+            return Scaled(
+                network,
+                self.training.scaling.fit(self.form.fields_of_inputs(samples.problem)),
+                None,
+            )
+        return Scaled(
+            network, self.training.scaling.fit(inputs), self.training.scaling.fit(outputs)
+        )
+
+    @final
+    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
+        """Train on ``train``, keep the weights that are best on ``valid``, spend at most ``budget``."""
+        from pdebench.learning.fit import run_fit  # lightning is imported here and nowhere else
+
+        if budget == Budget():
+            raise ConfigError(
+                "budget has neither epochs, steps nor seconds; set one, such as budget.epochs=20"
+            )
+        self.model = self.build(train)
+        self.curve = run_fit(self, self.model, train, valid, budget)
+        self.model.eval()
+
+    @final
+    def prepare(self, problem: Problem) -> None:
+        """Move the network to the problem's device."""
+        self._fitted().to(next(iter(problem.inputs.values())).device).eval()
+
+    @final
+    def solve(self, problem: Problem) -> Solution:
+        """Apply the network (B, [T,] C, *S) without gradients."""
+        with torch.inference_mode():
+            return Solution(self.form.predict(self._fitted(), problem))
+
+    def _fitted(self) -> Scaled:
+        if self.model is None:
+            raise SolverError(
+                f"{type(self).__name__} was asked to solve before fit or load; call one of them first"
+            )
+        return self.model
+
+    def save(self, path: Path) -> None:
+        from safetensors.torch import save_file
+
+        from pdebench.files import atomic_path
+
+        path.mkdir(parents=True, exist_ok=True)
+        state = {key: value.contiguous() for key, value in self._fitted().state_dict().items()}
+        sizes = self._sizes
+        described = (
+            {}
+            if sizes is None
+            else {
+                "in_channels": str(sizes.in_channels),
+                "out_channels": str(sizes.out_channels),
+                "shape": ",".join(map(str, sizes.shape)),
+                "periodic": ",".join("1" if p else "0" for p in sizes.periodic),
+            }
+        )
+        with atomic_path(path / _WEIGHTS) as partial:
+            save_file(state, partial, metadata=described)
+
+    def load(self, path: Path) -> None:
+        from safetensors import safe_open
+
+        file = path / _WEIGHTS
+        if not file.is_file():
+            raise DataError(f"'{file}' does not exist, expected the weights that save() wrote")
+        with safe_open(file, framework="pt") as stored:
+            described = stored.metadata() or {}
+            state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
+        self._sizes = Sizes(
+            int(described["in_channels"]),
+            int(described["out_channels"]),
+            tuple(int(n) for n in described["shape"].split(",")),
+            tuple(flag == "1" for flag in described["periodic"].split(",")),
+        )
+        model = Scaled(
+            self.network(self._sizes), _affine(state, "inputs"), _affine(state, "outputs")
+        )
+        model.load_state_dict(state)
+        self.model = model.eval()
+
+
+def _affine(state: dict[str, Tensor], name: str) -> Affine | None:
+    mean, std = state.get(f"{name}.mean"), state.get(f"{name}.std")
+    return None if mean is None or std is None else Affine(mean.clone(), std.clone())
