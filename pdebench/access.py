@@ -1,13 +1,19 @@
 """What a solver may see: `grant` takes away labels and the equation from whoever did not declare them."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import final
 
+import torch
 from torch import Tensor
 
+from pdebench.dataset import Card, Dataset
+from pdebench.equation import Equation
 from pdebench.errors import AccessError
 from pdebench.problem import Index, Problem, Withheld
 from pdebench.samples import NoLabels, Samples, Source
 from pdebench.solver import Solver
+from pdebench.task import AsStored, Task
 
 _KNOWN = frozenset({"labels", "equation"})
 _MEMORY_LIMIT = 2 << 30  # bytes of a split that are read at once; the data sets' own cache has the same limit
@@ -81,3 +87,42 @@ def grant_samples(samples: Samples, solver: Solver) -> Samples:
 def _sample_bytes(samples: Samples) -> int:
     one = samples[:1]
     return sum(x.nbytes for x in (*one.problem.inputs.values(), one.target))
+
+
+@final
+class _Glimpse(Dataset):
+    """A data set with one sample per split and zeros for targets: enough to say whether a solver applies."""
+
+    def __init__(self, card: Card, equation: Equation | Withheld, parts: dict[str, Samples]) -> None:
+        self._card, self._equation, self._parts = card, equation, parts
+
+    @property
+    def card(self) -> Card:
+        return self._card
+
+    @property
+    def equation(self) -> Equation:
+        if isinstance(self._equation, Withheld):
+            raise AccessError(self._equation.reason)
+        return self._equation
+
+    def prepare(self, folder: Path) -> str:
+        raise AccessError("a solver has no business preparing data")
+
+    def split(self, name: str) -> Samples:
+        if name not in self._parts:
+            raise AccessError(f"split '{name}' is not shown to solvers before it is scored; use 'train'")
+        return self._parts[name]
+
+
+def grant_task(task: Task, solver: Solver) -> Task:
+    """Return the task as ``solver.supports`` may see it: shapes and settings, one problem per split, no answers.
+
+    The split ``train`` and the scored splits hold one sample each, with the solver's rights and zeros for the target.
+    """
+    parts = {}
+    for name in dict.fromkeys(("train", *task.evaluate)):
+        one = task.samples(name)[:1]
+        parts[name] = Samples.of(grant_problem(one.problem, solver), torch.zeros_like(one.target))
+    law = grant_problem(one.problem, solver).law
+    return replace(task, dataset=_Glimpse(task.dataset.card, law, parts), question=AsStored())

@@ -13,16 +13,23 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from pdebench import plugins
 from pdebench.errors import ConfigError
 
-ROOT = "pkg://pdebench.conf"
 
 
 class PdebenchSearchPath(SearchPathPlugin):
-    """Adds ``pkg://<package>.conf`` of every healthy plugin; registered by us, so other Hydra programs are untouched."""
+    """Adds the ``conf`` folder of every healthy plugin; registered by us, so other Hydra programs are untouched.
+
+    Folders rather than ``pkg://`` names: Hydra then neither imports a plugin nor asks for an ``__init__.py`` among YAML.
+    """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for plugin in plugins.healthy()[1:]:
             if plugin.conf.is_dir():
-                search_path.append(plugin.distribution, f"pkg://{plugin.package}.conf")
+                search_path.append(plugin.distribution, f"file://{plugin.conf}")
+
+
+def root() -> str:
+    """Return the folder of the suite's own configurations, absolute."""
+    return str(plugins.core().conf.resolve())
 
 
 def register() -> None:
@@ -43,7 +50,7 @@ def checked_overrides(overrides: Sequence[str]) -> list[str]:
         key, sign, value = override.partition("=")
         group = key.lstrip("+~")
         if sign and group in plugins.GROUPS and not key.startswith("~"):
-            for name in _alternatives(value):
+            for name in alternatives(value):
                 plugins.require(group, name)
         if group == "experiment" and sign and not key.startswith("+"):
             override = f"+{override}"
@@ -51,7 +58,7 @@ def checked_overrides(overrides: Sequence[str]) -> list[str]:
     return done
 
 
-def _alternatives(value: str) -> list[str]:
+def alternatives(value: str) -> list[str]:
     """Split ``a,b,c`` of a sweep; leave functions such as choice(...) and null to Hydra."""
     if not value or value == "null" or any(mark in value for mark in "([{$"):
         return []

@@ -53,10 +53,14 @@ class Choice:
 
     @property
     def summary(self) -> str:
-        """The sentence in the file's first comment line."""
+        """The sentence in the file's first comment line (after Hydra's package line, if any)."""
         with self.file.open(encoding="utf-8") as stream:
-            first = stream.readline().strip()
-        return first.removeprefix("#").strip() if first.startswith("#") else ""
+            for line in stream:
+                if not line.startswith("#"):
+                    return ""
+                if not line.startswith("# @package"):
+                    return line.removeprefix("#").strip()
+        return ""
 
 
 def _folder(package: str) -> Path:
@@ -133,9 +137,9 @@ def names(group: str) -> list[str]:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Return " (did you mean 'x'?)" for the known name closest to ``word``, or nothing."""
+    """Return "; did you mean 'x'?" for the known name closest to ``word``, else "."."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f"; did you mean '{close[0]}'?" if close else "."
 
 
 def require(group: str, name: str) -> Choice:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pdebench import cost
-from pdebench.access import declared, grant_problem, grant_samples
+from pdebench.access import declared, grant_problem, grant_samples, grant_task
 from pdebench.errors import AccessError, Diverged, SolverError, Unsupported
 from pdebench.harness.environment import environment, versions
 from pdebench.harness.guard import sealed
@@ -125,7 +125,10 @@ def _attempt(
     solver: Solver, task: Task, seed: int, around: Surroundings, outcome: Outcome
 ) -> tuple[Status, str | None]:
     try:
-        reason = solver.supports(task)
+        declared(solver)
+        shown = grant_task(task, solver)
+        with sealed(*around.sealed):
+            reason = solver.supports(shown)
         if reason:
             return "unsupported", reason
         _run(solver, task, seed, around, outcome)
@@ -145,7 +148,6 @@ def _attempt(
 
 
 def _run(solver: Solver, task: Task, seed: int, around: Surroundings, outcome: Outcome) -> None:
-    declared(solver)
     device = torch.device(around.device)
     # Targets are read before the seal closes; solvers that see no labels get copies without them.
     train, valid = (grant_samples(task.samples(name), solver) for name in ("train", "valid"))

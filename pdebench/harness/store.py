@@ -1,13 +1,12 @@
 """Where records live: one JSON file per run and device, written atomically, claimed by a lock the kernel releases."""
 
-import errno
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
+from pdebench.atomic import write_atomically
 from pdebench.errors import StoreError
 from pdebench.harness.record import Record
 
@@ -80,25 +79,3 @@ class Store:
                 yield False
                 return
             yield True
-
-
-def write_atomically(file: Path, content: bytes) -> None:
-    """Write a file so that a reader, a kill or a full disk never meets half of it.
-
-    Raises StoreError with the needed and free bytes where the disk is full; nothing is left behind.
-    """
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreError(
-                f"'{file}' needs {len(content)} bytes and the disk is full; free space or set store=PATH"
-            ) from error
-        raise StoreError(f"cannot write '{file}': {error.strerror}; set store=PATH to a writable folder") from error

@@ -1,1 +1,1 @@
-
+"""What plugin authors test with: the conformance kit and the golden-vector checks."""

@@ -1,0 +1,61 @@
+"""The command line: ``pdebench list | run | board | check``; each command loads only what it needs."""
+
+import sys
+from importlib import import_module
+
+_COMMANDS = {
+    "list": ("pdebench.cli.listing", "solvers, data sets, tasks, metrics, tracks; which plugin ships each"),
+    "run": ("pdebench.cli.run", "run solvers on tasks; -m sweeps over comma-separated values"),
+    "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
+    "check": ("pdebench.cli.check", "check that a solver keeps the rules every plugin must keep"),
+}
+
+_USAGE = """usage: pdebench COMMAND [ARGUMENTS]
+
+One clock, one set of metrics and one leaderboard for PDE surrogates and solvers.
+
+commands:
+{commands}
+
+examples:
+  pdebench list
+  pdebench run solver=fno task=navier_stokes/evolve track=tiny
+  pdebench run -m solver=fno,spectral,persistence,mean seed=0,1,2
+  pdebench board
+
+'pdebench COMMAND --help' says more.
+"""
+
+
+def _usage() -> str:
+    rows = "\n".join(f"  {name:<8} {what}" for name, (_, what) in _COMMANDS.items())
+    return _USAGE.format(commands=rows)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status; the suite's own errors become one sentence on stderr."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(_usage())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        from pdebench import __version__
+
+        sys.stdout.write(f"pdebench-suite {__version__}\n")
+        return 0
+    name, *rest = arguments
+    if name not in _COMMANDS:
+        from pdebench.plugins import nearest
+
+        sys.stderr.write(f"pdebench: '{name}' is no command{nearest(name, list(_COMMANDS))}\n{_usage()}")
+        return 2
+    from pdebench.errors import PdebenchError
+
+    try:
+        return int(import_module(_COMMANDS[name][0]).main(rest))
+    except PdebenchError as error:
+        sys.stderr.write(f"pdebench {name}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\npdebench {name}: interrupted; what was finished is kept, the same command goes on there\n")
+        return 130

@@ -1,0 +1,80 @@
+"""Prepare a data set in its own folder and remember its digest, so that a recall needs neither torch nor h5py."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pdebench.atomic import write_atomically
+from pdebench.errors import DataError
+from pdebench.harness.identity import canonical, data_key
+
+if TYPE_CHECKING:
+    from pdebench.dataset import Dataset
+
+_MANIFEST = "manifest.json"
+
+
+def folder_of(root: Path, dataset_config: dict[str, Any]) -> Path:
+    """Return the folder of a data set: ``<root>/<hash of its configuration>``."""
+    return root / data_key(dataset_config)
+
+
+def _files(folder: Path) -> dict[str, list[int]]:
+    """Size and modification time (ns) of every finished file; enough to notice truncation and editing cheaply."""
+    return {
+        file.name: [file.stat().st_size, file.stat().st_mtime_ns]
+        for file in sorted(folder.glob("*"))
+        if file.is_file() and file.name != _MANIFEST and not file.name.startswith(".")
+    }
+
+
+def known_digest(root: Path, dataset_config: dict[str, Any]) -> str | None:
+    """Return the digest of a data set that was prepared and not touched since, or None."""
+    folder = folder_of(root, dataset_config)
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        if manifest["files"] == _files(folder) and manifest["files"]:
+            return str(manifest["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return None
+
+
+def prepare(root: Path, dataset_config: dict[str, Any], dataset: "Dataset") -> str:
+    """Make or check the data set below ``root`` and return its digest.
+
+    One process prepares at a time; others wait. Raises DataError where the content no longer has the digest it was made
+    with (someone edited it), naming the folder.
+    """
+    folder = folder_of(root, dataset_config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        touched = known_digest(root, dataset_config) is None
+        before = _recorded(folder)
+        digest = dataset.prepare(folder)
+        if before is not None and before != digest:
+            raise DataError(
+                f"data set folder '{folder}' was made with digest {before[:12]} and now has {digest[:12]}: it was edited or "
+                "damaged; delete the folder and it is made again"
+            )
+        if touched:
+            manifest = {"digest": digest, "config": dataset_config, "files": _files(folder)}
+            write_atomically(folder / _MANIFEST, canonical(manifest).encode())
+    return digest
+
+
+def _recorded(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / ".prepare.lock").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,172 @@
+"""One configured run: resolve, prepare data, identify, recall or compute, record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pdebench import plugins
+from pdebench.atomic import write_atomically
+from pdebench.config import check_types
+from pdebench.errors import ConfigError, PdebenchError
+from pdebench.harness import data, identity
+from pdebench.harness.environment import device_kind
+from pdebench.harness.record import Record
+from pdebench.harness.store import Store
+from pdebench.paths import default_data, default_store
+
+if TYPE_CHECKING:
+    from pdebench.solver import Solver
+    from pdebench.task import Task
+
+
+@final
+@dataclass(frozen=True)
+class Choices:
+    """Names of the configurations that were chosen, as typed: ``solver=fno`` gives solver "fno"."""
+
+    solver: str
+    task: str
+    track: str
+    overrides: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """A resolved run: plain configuration, choices, store and data folders."""
+
+    config: dict[str, Any]
+    choices: Choices
+    store: Store
+    data: Path
+    device: str
+
+
+def resolve(config: DictConfig, choices: Choices) -> Run:
+    """Return the run a composed configuration describes. Raises ConfigError naming the key as typed."""
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"the configuration cannot be resolved: {error}") from error
+    if not isinstance(plain, dict):
+        raise ConfigError("the configuration is no mapping; start from conf/config.yaml")
+    settings = {str(key): value for key, value in plain.items()}
+    seed, threads = settings.get("seed"), settings.get("threads")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ConfigError(f"seed={seed!r}, expected a non-negative integer")
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ConfigError(f"threads={threads!r}, expected a positive integer or null")
+    device = settings.get("device")
+    if not isinstance(device, str) or device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device={device!r}, expected auto, cpu or cuda")
+    for group in ("solver", "task"):
+        if not isinstance(settings.get(group), dict) or "_target_" not in settings[group]:
+            raise ConfigError(f"{group} has no _target_; choose one of {', '.join(plugins.names(group))}")
+    store = Path(settings["store"]).expanduser() if settings.get("store") else default_store()
+    root = Path(settings["data"]).expanduser() if settings.get("data") else default_data()
+    return Run(settings, choices, Store(store), root, device_kind(device))
+
+
+def _identity(run: Run, digest: str) -> str:
+    config = run.config
+    code = identity.plugin_digest(config["solver"])
+    return identity.run_id(config["task"], config["solver"], config["seed"], digest, code)
+
+
+def recall(run: Run) -> Record | None:
+    """Return the stored record of this run, or None; imports neither torch nor any plugin's solver."""
+    digest = data.known_digest(run.data, run.config["task"]["dataset"])
+    return None if digest is None else run.store.get(_identity(run, digest), run.device)
+
+
+def execute(run: Run, progress: bool) -> tuple[Record, bool]:
+    """Return the run's record and whether it was recalled; computes and stores it where it is not there yet.
+
+    Two processes asked for the same run compute it once: the second waits and recalls.
+    """
+    found = recall(run)
+    if found is not None and not _again(run, found):
+        return found, True
+    check_types(run.config["task"], "task")
+    check_types(run.config["solver"], "solver")
+    task: Task = build(run.config["task"], "task")
+    digest = data.prepare(run.data, run.config["task"]["dataset"], task.dataset)
+    run_id = _identity(run, digest)
+    with run.store.claim(run_id, run.device):
+        found = run.store.get(run_id, run.device)
+        if found is not None and not _again(run, found):
+            return found, True
+        record = _compute(run, task, digest, run_id, progress)
+    return record, False
+
+
+def _again(run: Run, found: Record) -> bool:
+    """Whether a stored record is computed again: ``retry=true`` asks it for what did not end well."""
+    return bool(run.config.get("retry")) and found.status not in ("ok", "unsupported")
+
+
+def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -> Record:
+    import torch
+
+    from pdebench.harness.evaluate import Surroundings, evaluate, seed_everything
+
+    hooks = plugins.manager().hook
+    config = run.config
+    if config.get("threads"):
+        torch.set_num_threads(config["threads"])
+    seed_everything(config["seed"])
+    solver: Solver = build(config["solver"], "solver")
+    hooks.run_started(config=config, run_id=run_id)
+    around = Surroundings(
+        device=run.device,
+        sealed=(run.data, run.store.root / "records"),
+        workspace=run.store.workspace(run_id),
+        logger=build(config["logger"], "logger") if config.get("logger") else None,
+        progress=progress,
+    )
+    choice = plugins.catalog().get(("solver", run.choices.solver))
+    plugin = choice.plugin if choice else plugins.core()
+    facts = {
+        "name": run.choices.solver,
+        "overrides": [o for o in run.choices.overrides if o.startswith("solver.")],
+        "plugin": plugin.distribution,
+        "version": plugin.version,
+        "task": {"track": run.choices.track, "digest": digest},
+    }
+    record, arrays = evaluate(
+        solver, task, seed=config["seed"], run_id=run_id, described=facts, config=config, surroundings=around
+    )
+    _save(run, record, arrays)
+    hooks.run_finished(config=config, record=record)
+    return record
+
+
+def _save(run: Run, record: Record, arrays: dict[str, Any]) -> None:
+    """Write the arrays first: a record that exists is complete."""
+    import io
+
+    import numpy as np
+
+    if arrays:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomically(run.store.arrays(record.id, run.device), buffer.getvalue())
+    run.store.put(record, run.device)
+
+
+def build(config: Any, where: str) -> Any:
+    """Instantiate a configuration; whatever its constructor refuses becomes a ConfigError naming ``where``."""
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, PdebenchError):
+            raise cause from error
+        said = f"{type(cause).__name__}: {cause}" if cause else str(error)
+        raise ConfigError(f"{where} cannot be built: {said}") from error
