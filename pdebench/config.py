@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig
 
 from pdebench import plugins
 from pdebench.errors import ConfigError
@@ -141,3 +142,17 @@ def _spoken(hint: Any) -> str:
     if get_origin(hint) in (tuple, list):
         return f"a list like {hint}"
     return getattr(hint, "__name__", str(hint))
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """Return the composed configuration of one run, as ``pdebench run`` would see it."""
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    register()
+    checked = checked_overrides(overrides)
+    running = GlobalHydra.instance().is_initialized()
+    if running:
+        return hydra.compose("config", checked)
+    with hydra.initialize_config_dir(root(), version_base="1.3"):
+        return hydra.compose("config", checked)

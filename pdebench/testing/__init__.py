@@ -1,1 +1,13 @@
-"""What plugin authors test with: the conformance kit and the golden-vector checks."""
+"""What plugin authors test with: the conformance kit (`check_solver`) and the golden-vector checks (`golden`)."""
+
+from typing import Any
+
+__all__ = ["check_solver"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "check_solver":  # loaded when used: golden-vector tests need neither Hydra nor the harness
+        from pdebench.testing.conformance import check_solver
+
+        return check_solver
+    raise AttributeError(f"module 'pdebench.testing' has no attribute {name!r}")

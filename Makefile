@@ -1,0 +1,52 @@
+# Set-up is two commands on a fresh machine with Python 3.11+: make demo, make test.
+PYTHON ?= python3
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+BIN := $(VENV)/bin
+DISTRIBUTIONS := . $(sort $(dir $(wildcard plugins/*/pyproject.toml) $(wildcard datasets/*/pyproject.toml)))
+EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
+DEMO := leaderboards/demo
+export PDEBENCH_STORE ?= $(CURDIR)/.store
+export PDEBENCH_DATA ?= $(CURDIR)/.data
+
+.PHONY: help install demo test test-slow check format bench docs clean
+
+help: ## show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## make the virtual environment and install everything, editable
+
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) $(wildcard plugins/*/pyproject.toml datasets/*/pyproject.toml)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) setuptools torch
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint $(CONSTRAINTS) $(EDITABLE) 'pdebench-suite[test]'
+	touch $@
+
+demo: install ## run five solvers on forced Navier-Stokes and open-able leaderboard in leaderboards/demo
+	$(BIN)/pdebench run -m task=navier_stokes/evolve track=tiny threads=2 \
+	  solver=persistence,mean,fno,spectral,spectral_n16_h0.25,spectral_n16_h0.1,spectral_n24_h0.1 seed=0,1,2
+	$(BIN)/pdebench board --out $(DEMO) --title "Demonstration"
+	@echo "open $(DEMO)/index.html"
+
+test: install ## all tests of the core, of every plugin and data set
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: install ## paper-size checks, minutes each
+	$(BIN)/python -m pytest -m slow
+
+check: install ## the conformance table of every solver
+	for name in $$($(BIN)/pdebench list solver --names); do $(BIN)/pdebench check $$name || exit 1; done
+
+format: install ## format the sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## the figures in benchmarks/results, one after the other
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps -r benchmarks/requirements.txt
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean: ## remove the virtual environment and caches (records and data stay)
+	rm -rf $(VENV) .pytest_cache .ruff_cache

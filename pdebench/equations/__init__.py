@@ -1,0 +1,1 @@
+"""Equations that two or more families share."""

@@ -1,0 +1,1 @@
+"""Pseudo-spectral Navier-Stokes on periodic domains: reference solver and classical ladder."""
