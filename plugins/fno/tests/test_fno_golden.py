@@ -1,0 +1,23 @@
+"""The authors' programs, reproduced from their weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from pdebench.errors import ConfigError
+from pdebench.testing import golden
+from pdebench_fno import reference
+
+CASES = golden.archives("fno_", "neuralop_", "ifno_")
+NETWORKS = [n for n in CASES if golden.load(n).is_network]
+FUNCTIONS = [n for n in CASES if not golden.load(n).is_network]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_recorded_output_is_reproduced(name: str) -> None:
+    golden.check_network(reference.from_reference, name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_recorded_functions_are_reproduced(name: str) -> None:
+    golden.check_functions(reference.evaluate, name)
