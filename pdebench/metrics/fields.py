@@ -54,3 +54,8 @@ def ratio(error: Tensor, scale: Tensor) -> Tensor:
 def diverged(score: Tensor, worst: float = float("inf")) -> Tensor:
     """Return the score with ``worst`` in place of NaN, the mark of a diverged prediction."""
     return score.masked_fill(score.isnan(), worst)
+
+
+def label(number: float) -> str:
+    """Return a number as part of a metric's name, which a dot would cut: 0.8 -> ``0p8``."""
+    return f"{number:g}".replace(".", "p")

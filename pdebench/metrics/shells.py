@@ -1,7 +1,8 @@
 """Shells of the Fourier modes of a torus, and sums over them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import final
 
 import torch
@@ -20,23 +21,27 @@ class Shells:
     """Modes of a real transform on a torus.
 
     Attributes:
-        index: (M,) shell of each mode of ``rfftn``, flattened; ``count`` beyond the last complete.
+        modes: (d, M) wavenumbers of ``rfftn``, flattened, in units of ``spacing``.
         weight: (M,) 2 where the mode stands for its conjugate too, else 1, over N^2.
-        wavenumbers: (d, M) rad per unit length.
-        count: number of shells; shell k holds k - 1/2 <= abs(q)/k0 < k + 1/2 with ``spacing`` k0.
-        spacing: 2 pi / (longest extent).
+        count: number of complete shells 0, ..., count - 1; those that the Nyquist planes cut are
+            not counted.
+        spacing: k0 = 2 pi / (longest extent), rad per unit length.
     """
 
-    index: Tensor
+    modes: Tensor
     weight: Tensor
-    wavenumbers: Tensor
     count: int
     spacing: float
 
-    @property
+    @cached_property
     def radius(self) -> Tensor:
-        """Length of every mode's wavenumber (M,), rad per unit length."""
-        return self.wavenumbers.square().sum(0).sqrt()
+        """Length of every mode's wavenumber (M,), in units of ``spacing``."""
+        return self.modes.square().sum(0).sqrt()
+
+    @cached_property
+    def number(self) -> Tensor:
+        """Shell k of every mode (M,): k - 1/2 <= radius < k + 1/2, cut shells included."""
+        return torch.floor(self.radius + 0.5 + _TIE).long()
 
 
 def torus(domain: Domain) -> Grid:
@@ -47,7 +52,7 @@ def torus(domain: Domain) -> Grid:
 
 
 def shells(grid: Grid) -> Shells:
-    """Return the shells of a periodic uniform grid, without those that its Nyquist radius cuts."""
+    """Return the modes of a periodic uniform grid and their shells; kept for the next call."""
     return _shells(grid.shape, grid.extent)
 
 
@@ -58,32 +63,47 @@ def _shells(shape: tuple[int, ...], extent: tuple[float, ...]) -> Shells:
     axes.append(torch.arange(shape[-1] // 2 + 1, dtype=torch.float64))
     scaled = [axis * (longest / length) for axis, length in zip(axes, extent, strict=True)]
     modes = torch.stack([g.reshape(-1) for g in torch.meshgrid(*scaled, indexing="ij")])
-    radius = modes.square().sum(0).sqrt()
     # Complete: every mode of radius < k + 1/2 is on the grid, which has (n - 1)//2 on either side.
     reach = min(((n - 1) // 2 + 1) * longest / L for n, L in zip(shape, extent, strict=True))
     count = max(int(reach - 0.5 + _TIE) + 1, 1)
-    index = torch.floor(radius + 0.5 + _TIE).long().clamp(max=count)
     last = torch.full((len(axes[-1]),), 2.0, dtype=torch.float64)
     last[0] = 1.0
     if shape[-1] % 2 == 0:
         last[-1] = 1.0
-    weight = last.repeat(modes.shape[1] // len(last)) / float(torch.tensor(shape).prod()) ** 2
-    return Shells(index, weight, modes * (2 * torch.pi / longest), count, 2 * torch.pi / longest)
+    weight = last.repeat(modes.shape[1] // len(last)) / float(torch.Size(shape).numel()) ** 2
+    return Shells(modes, weight, count, 2 * torch.pi / longest)
+
+
+def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield (start, stop, |fft(v)|^2 (rows, M)) over blocks of frames, v = field (minus other)."""
+    axes = tuple(range(1, grid.dim + 1))
+    for start, stop, (part, *rest) in blocks(grid, field, *other):
+        part = part.sub_(rest[0]) if rest else part
+        modes = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=axes)
+        yield start, stop, modes.real.square().addcmul_(modes.imag, modes.imag).flatten(1)
 
 
 def shell_sums(domain: Domain, field: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Return sum_{shell k} scale |u_hat|^2, (B, T, C, K) float64, u_hat = fft(u)/N, scale (M,) or 1.
+    """Return sum_{shell k} scale |v_hat|^2, (B, T, C, K) float64, v_hat = fft(v)/N.
 
-    The sum over all modes is <u^2> (Parseval). By blocks of frames, as in `quadrature`.
+    K complete shells; ``scale`` (M,) multiplies the modes. Over all modes and scale 1 it is <v^2>.
     """
     grid = torus(domain)
     layout = shells(grid)
-    weight = layout.weight if scale is None else layout.weight * scale
-    index, weight = layout.index.to(field.device), weight.to(field.device)
+    weight = (layout.weight if scale is None else layout.weight * scale).to(field.device)
+    index = layout.number.clamp(max=layout.count).to(field.device)
     lead = field.shape[: -grid.dim]
-    total = field.new_zeros((lead.numel(), layout.count + 1), dtype=torch.float64)
-    for start, stop, (part,) in blocks(grid, field):
-        modes = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=tuple(range(1, grid.dim + 1)))
-        power = modes.real.square().addcmul_(modes.imag, modes.imag).flatten(1).mul_(weight)
-        total[start:stop].index_add_(1, index, power)
+    total = torch.zeros((lead.numel(), layout.count + 1), dtype=torch.float64, device=field.device)
+    for start, stop, power in powers(grid, field):
+        total[start:stop].index_add_(1, index, power.mul_(weight))
     return total[:, : layout.count].reshape(*lead, layout.count)
+
+
+def mode_sum(grid: Grid, scale: Tensor, field: Tensor, *other: Tensor) -> Tensor:
+    """Return sum over all modes of scale (M,) |v_hat|^2, (B, T, C), v = field (minus other)."""
+    weight = (shells(grid).weight * scale).to(field.device)
+    lead = field.shape[: -grid.dim]
+    total = torch.empty(lead.numel(), dtype=torch.float64, device=field.device)
+    for start, stop, power in powers(grid, field, *other):
+        torch.mv(power, weight, out=total[start:stop])
+    return total.reshape(lead)

@@ -1,0 +1,87 @@
+"""Errors on the boundary, integrated over its surface."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pdebench.domain import Domain, Grid, Mesh
+from pdebench.errors import Unsupported
+from pdebench.metric import metric
+from pdebench.metrics.fields import diverged, paired
+from pdebench.problem import Problem, Solution
+
+
+def boundary_weights(domain: Domain) -> Tensor:
+    """Return quadrature weights (*S,) of the boundary's surface, 0 inside; float64.
+
+    Grid: every face of a bounded axis carries the product of the other axes' weights, so that an
+    edge belongs to both its faces. Mesh: facets that belong to one cell and whose vertices are all
+    marked share their measure among their vertices. Points: every marked point counts alike, for a
+    cloud does not know its surface. Raises Unsupported where there is no boundary.
+    """
+    if isinstance(domain, Grid):
+        weights = _faces(domain)
+    elif isinstance(domain, Mesh):
+        weights = _facets(domain)
+    else:
+        weights = domain.boundary.to(torch.float64)
+    if not bool((weights > 0).any()):
+        raise Unsupported("the domain has no boundary points")
+    return weights
+
+
+def _faces(grid: Grid) -> Tensor:
+    total = torch.zeros(grid.shape, dtype=torch.float64)
+    for position, axis in enumerate(grid.axes):
+        if axis.periodic or axis.rule == "midpoint":  # no node lies on the wall
+            continue
+        face = torch.ones((), dtype=torch.float64)
+        for other, along in enumerate(grid.axes):
+            if other != position:
+                face = face[..., None] * along.weights
+        for end in (0, -1):
+            total.select(position, end).add_(face)
+    return total
+
+
+def _facets(mesh: Mesh) -> Tensor:
+    cells, num = mesh.cells, mesh.cells.shape[1]
+    if num == 4 and mesh.dim == 2:
+        local = [(i, (i + 1) % 4) for i in range(4)]
+    else:
+        local = [tuple(j for j in range(num) if j != i) for i in range(num)]
+    facets = torch.cat([cells[:, list(corners)] for corners in local])
+    _, inverse, counts = facets.sort(1).values.unique(
+        dim=0, return_inverse=True, return_counts=True
+    )
+    outer = facets[(counts[inverse] == 1) & mesh.boundary[facets].all(1)]
+    corners = mesh.nodes.to(torch.float64)[outer]
+    edges = corners[:, 1:] - corners[:, :1]
+    gram = edges @ edges.mT
+    size = torch.linalg.det(gram).clamp_min(0).sqrt() / math.factorial(mesh.dim - 1)
+    if mesh.dim == 1:
+        size = torch.ones(len(outer), dtype=torch.float64)
+    total = torch.zeros(len(mesh.nodes), dtype=torch.float64)
+    share = (size / outer.shape[1]).repeat_interleave(outer.shape[1])
+    return total.index_add_(0, outer.reshape(-1), share)
+
+
+@metric("pdebench.brmse@1", unit="unit of the field", needs=("target", "boundary"))
+def brmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    """Root-mean-square error on the boundary, mean over channels, (B, T).
+
+        1/C sum_c ( int_boundary e_c^2 / int_boundary 1 )^{1/2}
+
+    PDEBench's bRMSE (arXiv 2210.07182, app. B) on surfaces that are boundaries: theirs takes the
+    first and last points of periodic directions, too, and sums channels in 3D
+    (`published.pdebench`). Surface weights as in `boundary_weights`.
+    """
+    prediction, reference = paired(solution, target, problem)
+    weights = boundary_weights(problem.domain).reshape(-1)
+    on = weights.nonzero()[:, 0].to(reference.device)
+    weights = (weights / weights.sum())[on.cpu()].to(reference.device)
+    ndim = len(problem.domain.shape)
+    values = [v.flatten(-ndim)[..., on].to(torch.float64) for v in (prediction, reference)]
+    error = (values[0] - values[1]).square_() @ weights
+    return diverged(error).sqrt().mean(2)

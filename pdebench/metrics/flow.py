@@ -1,0 +1,112 @@
+"""What a flow must conserve: divergence, energy and enstrophy."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pdebench.domain import Domain, Grid
+from pdebench.errors import Unsupported
+from pdebench.metric import metric
+from pdebench.metrics import quadrature as q
+from pdebench.metrics.channels import velocity, vorticity
+from pdebench.metrics.derivatives import derivative, mean_square_gradient
+from pdebench.metrics.fields import paired, ratio
+from pdebench.metrics.shells import mode_sum, shells, torus
+from pdebench.problem import Problem, Solution
+from pdebench.task import frame_axis
+
+
+@metric("pdebench.divergence@1", needs=("grid",))
+def divergence(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    """Divergence of the predicted velocity by the size of its gradient, (B, T).
+
+        ( <(div p)^2> / sum_j <|grad p_j|^2> )^{1/2}
+
+    0 for an incompressible field, 1 for a gradient on the torus, at most d^{1/2}. Derivatives as in
+    `derivatives.derivative`: the target's own value is not 0 where the solver used others. Raises
+    Unsupported where no velocity is found (`channels.velocity`).
+    """
+    flow = velocity(frame_axis(solution.u, problem), problem)
+    gradients = mean_square_gradient(problem.domain, flow).sum(2)
+    return ratio(_combined(flow, problem.domain, _divergence), gradients).sqrt()
+
+
+def _combined(flow: Tensor, domain: Domain, form: Callable[[Tensor, Grid], Tensor]) -> Tensor:
+    """Return <form(flow)^2> over space, (B, T): ``form`` joins the components of each frame."""
+    if not isinstance(domain, Grid):
+        raise Unsupported("derivatives of a flow need a tensor grid")
+    frames = flow.flatten(0, 1)
+    total = torch.empty(len(frames), dtype=torch.float64, device=flow.device)
+    weights = (domain.weights / domain.weights.sum()).to(flow.device).reshape(-1)
+    step = max(1, q.BLOCK // max(frames[:1].numel(), 1))
+    for start in range(0, len(frames), step):
+        values = form(frames[start : start + step].to(torch.float64), domain)
+        total[start : start + step] = values.square_().flatten(2).sum(1) @ weights
+    return total.reshape(flow.shape[:2])
+
+
+def _divergence(flow: Tensor, grid: Grid) -> Tensor:
+    total = derivative(flow[:, 0], grid, 0)
+    for j in range(1, grid.dim):
+        total += derivative(flow[:, j], grid, j)
+    return total[:, None]
+
+
+def _curl(flow: Tensor, grid: Grid) -> Tensor:
+    pairs = [(0, 1)] if grid.dim == 2 else [(1, 2), (2, 0), (0, 1)]
+    parts = [derivative(flow[:, b], grid, a) - derivative(flow[:, a], grid, b) for a, b in pairs]
+    return torch.stack(parts, 1)
+
+
+def kinetic_energy(field: Tensor, problem: Problem) -> Tensor:
+    """Return the mean kinetic energy of each frame, (B, T).
+
+    1/2 sum_j <u_j^2>,    from a vorticity on the 2D torus 1/2 sum_{q != 0} |w_hat|^2 / |q|^2
+    """
+    rotation = vorticity(field, problem)
+    if rotation is not None and rotation.shape[2] == 1 and problem.domain.dim == 2:
+        grid = torus(problem.domain)
+        layout = shells(grid)
+        inverse = (layout.radius * layout.spacing).pow(-2)
+        inverse[0] = 0.0
+        return mode_sum(grid, inverse, rotation).sum(2) / 2
+    flow = velocity(field, problem)
+    return q.weighted_mean(problem.domain, q.square, flow).sum(2) / 2
+
+
+def enstrophy(field: Tensor, problem: Problem) -> Tensor:
+    """Return the mean enstrophy of each frame, 1/2 <|w|^2>, (B, T), w the vorticity or curl u."""
+    rotation = vorticity(field, problem)
+    if rotation is not None:
+        return q.weighted_mean(problem.domain, q.square, rotation).sum(2) / 2
+    if problem.domain.dim not in (2, 3):
+        raise Unsupported(f"no enstrophy in {problem.domain.dim} dimension(s)")
+    return _combined(velocity(field, problem), problem.domain, _curl) / 2
+
+
+def _drift(got: Tensor, expected: Tensor) -> Tensor:
+    apart = got - expected
+    return ratio(apart, expected)
+
+
+@metric("pdebench.energy_drift@1", better="zero", needs=("target", "times"))
+def energy_drift(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    """Relative deviation of the kinetic energy from the target's at the same time, (B, T), signed.
+
+        (K_p(t) - K_y(t)) / K_y(t),    K as in `kinetic_energy`
+
+    Against the target rather than the initial value, so that forced and decaying flows count, too.
+    """
+    prediction, reference = paired(solution, target, problem)
+    return _drift(kinetic_energy(prediction, problem), kinetic_energy(reference, problem))
+
+
+@metric("pdebench.enstrophy_drift@1", better="zero", needs=("target", "times"))
+def enstrophy_drift(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    """Relative deviation of the enstrophy from the target's at the same time, (B, T), signed.
+
+    (Z_p(t) - Z_y(t)) / Z_y(t),    Z as in `enstrophy`
+    """
+    prediction, reference = paired(solution, target, problem)
+    return _drift(enstrophy(prediction, problem), enstrophy(reference, problem))
