@@ -1,0 +1,193 @@
+"""Making samples in parallel, so that a kill costs one shard and the result never depends on who made it.
+
+A recipe makes samples ``i .. j`` of a split from nothing but their numbers. Worker processes (one thread each) own shards
+of a fixed number of consecutive samples, written aside and renamed; finished shards are kept, and the last step joins them
+in order. A shard always holds its full number of samples, surplus ones are dropped: sample i depends neither on how many
+are made, nor by how many workers, nor after which interruption. Bitwise equality holds on one machine; elsewhere FFTs round
+differently.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pdebench.atomic import atomic_path
+from pdebench.errors import DataError
+from pdebench.files import Layout, content_digest, write
+
+Array = NDArray[Any]
+_log = logging.getLogger(__name__)
+_DIED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
+
+
+def sample_generator(stream: str, index: int) -> np.random.Generator:
+    """Return the random generator of sample ``index`` of a stream named ``dataset@version/split``.
+
+    Counter-based: Philox with key [first 8 bytes of SHA-256(stream), index], one stream per sample.
+    """
+    key = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "little")
+    return np.random.Generator(np.random.Philox(key=np.array([key, index], dtype=np.uint64)))
+
+
+class Recipe(ABC):
+    """How samples are made; must pickle, so that workers can have it."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> Mapping[str, int]:
+        """Split -> number of samples."""
+
+    @property
+    @abstractmethod
+    def shard(self) -> int:
+        """Samples made together; part of what the samples are, since solvers may share a step over a batch."""
+
+    @abstractmethod
+    def make(self, split: str, indices: range) -> Mapping[str, Array]:
+        """Return arrays with one row per index; may depend on nothing but its arguments and the recipe."""
+
+    @abstractmethod
+    def layout(self, split: str) -> Layout:
+        """Return what the file of a split holds."""
+
+
+@final
+@dataclass(frozen=True)
+class _Shard:
+    split: str
+    start: int
+    path: Path
+
+
+def generate(recipe: Recipe, folder: Path, workers: int | None = None, progress: bool | None = None) -> dict[str, str]:
+    """Make every split that is not there yet as ``folder/<split>.h5``; return split -> digest of those made.
+
+    ``workers`` None takes one per core; ``progress`` None shows a bar on terminals. After Ctrl-C or a kill, the same call
+    goes on with the shards that were finished.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
+    shards = [s for split in wanted for s in _shards(recipe, folder, split)]
+    todo = [s for s in shards if not _finished(s)]
+    num_workers = max(1, min(workers or len(os.sched_getaffinity(0)), len(todo)))
+    shown = sys.stderr.isatty() if progress is None else progress
+    with _bar(shown) as bar:
+        task = bar.add_task(f"making {folder.name}", total=len(shards), completed=len(shards) - len(todo))
+        for _ in _made(recipe, todo, num_workers):
+            bar.advance(task)
+    digests = {split: _join(recipe, folder, split) for split in wanted}
+    shutil.rmtree(folder / ".shards", ignore_errors=True)
+    return digests
+
+
+def _bar(shown: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("shards"))
+    return Progress(*columns, TimeRemainingColumn(), disable=not shown, transient=True)
+
+
+def _shards(recipe: Recipe, folder: Path, split: str) -> list[_Shard]:
+    starts = range(0, recipe.counts[split], recipe.shard)
+    return [_Shard(split, start, folder / ".shards" / f"{split}-{start:08d}.npz") for start in starts]
+
+
+def _finished(shard: _Shard) -> bool:
+    """Whether the shard is there and has the digest it was written with; a damaged one is made again."""
+    if not shard.path.exists():
+        return False
+    try:
+        _read(shard.path)
+    except (DataError, OSError, ValueError, KeyError, EOFError):
+        shard.path.unlink(missing_ok=True)
+        return False
+    except Exception as error:  # zipfile's own errors for truncated archives
+        _log.info("shard %s is damaged (%s) and is made again", shard.path.name, error)
+        shard.path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _read(path: Path) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "digest"}
+        said = str(stored["digest"])
+    if content_digest(arrays.items()) != said:
+        raise DataError(f"shard '{path}' is damaged; it is made again")
+    return arrays
+
+
+def _make_shard(recipe: Recipe, shard: _Shard) -> None:
+    arrays = dict(recipe.make(shard.split, range(shard.start, shard.start + recipe.shard)))
+    with atomic_path(shard.path) as partial, partial.open("wb") as stream:
+        np.savez(stream, digest=np.array(content_digest(arrays.items())), **arrays)
+
+
+def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
+    if not todo:
+        return
+    if workers == 1:
+        with _single_threaded():
+            for shard in todo:
+                _make_shard(recipe, shard)
+                yield
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        for done in as_completed([pool.submit(_make_shard, recipe, shard) for shard in todo]):
+            done.result()
+            yield
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (no public way to stop at once)
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """One thread per worker, no Ctrl-C of its own, and no life after the parent's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError, AttributeError):  # not Linux: an orphan ends when its queue closes
+        ctypes.CDLL(None).prctl(_DIED_WITH_PARENT, signal.SIGKILL)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Compute with one torch thread, as workers do: results must not depend on the number of workers."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _join(recipe: Recipe, folder: Path, split: str) -> str:
+    count = recipe.counts[split]
+
+    def pieces() -> Iterator[Mapping[str, Array]]:
+        for shard in _shards(recipe, folder, split):
+            keep = min(recipe.shard, count - shard.start)
+            yield {name: array[:keep] for name, array in _read(shard.path).items()}
+
+    return write(folder / f"{split}.h5", recipe.layout(split), pieces(), count)
