@@ -1,11 +1,15 @@
-"""Fourier furniture of periodic grids: wavenumbers, dealiasing, derivatives, resampling, spectra, projection.
+"""Fourier furniture of periodic grids: wavenumbers, dealiasing, derivatives, resampling, spectra.
 
-Fields are real with space last, (..., *S); spectra are ``rfftn`` over the space axes, unnormalised. Wavenumbers are in
-radians per unit length.
+Fields are real with space last, (..., *S). Spectra are ``rfftn`` over the space axes, unnormalised:
+(..., *S_half), S_half = (n_1, ..., n_{d-1}, n_d // 2 + 1). Wavenumbers are in rad per unit length.
+Build one `Modes` per grid and pass it along: it is the plan, and there is no cache besides it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 from typing import final
 
 import torch
@@ -16,21 +20,22 @@ from pdebench.errors import Unsupported
 
 
 def torus(domain: Domain, needed_by: str) -> Grid:
-    """Return the domain as a periodic uniform grid. Raises Unsupported, naming who needs it, for any other."""
+    """Return the domain as a periodic uniform grid; Unsupported, naming who needs it, elsewhere."""
     if isinstance(domain, Grid) and domain.is_torus:
         return domain
-    raise Unsupported(f"{needed_by} needs a periodic uniform grid, got {type(domain).__name__} {domain.shape}")
+    kind = type(domain).__name__
+    raise Unsupported(f"{needed_by} needs a periodic uniform grid, got a {kind} of {domain.shape}")
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of a periodic grid as ``rfftn`` stores them.
+    """The modes of a periodic uniform grid as ``rfftn`` stores them; tables on one device.
 
     Attributes:
         shape: points per axis.
         extent: lengths of the axes.
-        k: wavenumbers per axis, each broadcastable to the half spectrum, rad per unit length.
+        k: wavenumber of every axis, each broadcastable to S_half, rad per unit length.
     """
 
     shape: tuple[int, ...]
@@ -45,148 +50,190 @@ class Modes:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float64,
     ) -> "Modes":
-        """Return the modes of a grid of ``shape`` points on lengths ``extent``."""
+        """Return the modes of ``shape`` points on a torus of lengths ``extent``."""
         dim = len(shape)
-        axes = []
-        for position, (num, length) in enumerate(zip(shape, extent, strict=True)):
-            count = torch.fft.rfftfreq if position == dim - 1 else torch.fft.fftfreq
-            k = count(num, 1 / num, dtype=torch.float64) * (2 * math.pi / length)
-            axes.append(k.to(device, dtype).view(*(-1 if i == position else 1 for i in range(dim))))
-        return cls(shape, extent, tuple(axes))
+        axes: list[Tensor] = []
+        for axis, (num, length) in enumerate(zip(shape, extent, strict=True)):
+            frequencies = torch.fft.rfftfreq if axis == dim - 1 else torch.fft.fftfreq
+            k = frequencies(num, 1 / num, dtype=torch.float64) * (2 * math.pi / length)
+            axes.append(k.to(device, dtype).view([-1 if i == axis else 1 for i in range(dim)]))
+        return cls(tuple(shape), tuple(extent), tuple(axes))
+
+    @classmethod
+    def like(cls, field: Tensor, domain: Domain, needed_by: str = "a Fourier transform") -> "Modes":
+        """Return the modes of ``domain`` on the device and in the precision of ``field``.
+
+        Raises Unsupported on meshes, point clouds and grids that are not a torus.
+        """
+        grid = torus(domain, needed_by)
+        return cls.of(grid.shape, grid.extent, field.device, field.dtype)
 
     @property
     def dims(self) -> tuple[int, ...]:
         """The space axes, counted from the end."""
         return tuple(range(-len(self.shape), 0))
 
-    @property
+    @cached_property
     def square(self) -> Tensor:
-        """|k|^2 on the half spectrum."""
-        return sum((k**2 for k in self.k[1:]), self.k[0] ** 2)
+        """|k|^2, the symbol of -lap, on S_half."""
+        return torch.stack(torch.broadcast_tensors(*(k**2 for k in self.k))).sum(0)
 
-    @property
+    @cached_property
     def inverse_square(self) -> Tensor:
-        """1/|k|^2, zero for the mean mode: the inverse of -lap on fields of zero mean."""
+        """1/|k|^2, zero for the mean: the inverse of -lap on fields of zero mean."""
         square = self.square
-        return torch.where(square > 0, 1 / square.clamp_min(1e-300), 0.0)
+        return torch.where(square > 0, 1 / torch.where(square > 0, square, 1.0), 0.0)
 
-    def kept(self) -> Tensor:
-        """Return the mask of modes that the strict two-thirds rule keeps: |k_i| L_i / 2 pi < n_i / 3 on every axis.
+    @cached_property
+    def slopes(self) -> tuple[Tensor, ...]:
+        """Multipliers i k_a of the first derivatives; zero on the Nyquist mode of even axes.
 
-        Quadratic products of kept modes then alias onto no kept mode (Orszag 1971).
+        The derivative of the Nyquist cosine is a sine that vanishes at every grid point.
         """
-        mask = torch.ones((), dtype=torch.bool, device=self.k[0].device)
+        slopes: list[Tensor] = []
+        for axis, (k, num) in enumerate(zip(self.k, self.shape, strict=True)):
+            slope = 1j * k
+            if num % 2 == 0:
+                slope.select(axis, num // 2).zero_()
+            slopes.append(slope)
+        return tuple(slopes)
+
+    @cached_property
+    def kept(self) -> Tensor:
+        """Mask of the strict two-thirds rule, |k_i| L_i / 2 pi < n_i / 3 on every axis.
+
+        Products of two kept modes then alias onto no kept mode (Orszag, J. Atmos. Sci. 28 (1971)).
+        """
+        parts: list[Tensor] = []
         for k, num, length in zip(self.k, self.shape, self.extent, strict=True):
             index = torch.round(k.abs() * length / (2 * math.pi))
-            mask = mask & (3 * index < num)
-        return mask
-
-    def derivative(self, spectrum: Tensor, axis: int) -> Tensor:
-        """Return the spectrum of the derivative along space axis ``axis``; the Nyquist mode has none and is zeroed.
-
-        d/dx_a f -> i k_a f_hat. On an even axis the Nyquist mode's derivative is not representable as a real field.
-        """
-        k, num = self.k[axis], self.shape[axis]
-        if num % 2 == 0:
-            nyquist = math.pi * num / self.extent[axis]
-            k = torch.where((k.abs() - nyquist).abs() < 0.5 * math.pi / self.extent[axis], 0.0, k)
-        return spectrum * (1j * k)
+            parts.append(3 * index < num)
+        return torch.stack(torch.broadcast_tensors(*parts)).all(0)
 
     def forward(self, field: Tensor) -> Tensor:
-        """Return the half spectrum (..., *S_half) of a real field (..., *S)."""
+        """Return the spectrum (..., *S_half) of a real field (..., *S)."""
         return torch.fft.rfftn(field, dim=self.dims)
 
     def inverse(self, spectrum: Tensor) -> Tensor:
-        """Return the real field (..., *S) of a half spectrum."""
+        """Return the real field (..., *S) of a spectrum (..., *S_half)."""
         return torch.fft.irfftn(spectrum, s=self.shape, dim=self.dims)
 
+    def velocity(self, vorticity: Tensor) -> Tensor:
+        """Return the spectrum (..., 2, *S_half) of u = (psi_y, -psi_x), -lap psi = w, from w's."""
+        psi = vorticity * self.inverse_square
+        return torch.stack([self.slopes[1] * psi, -self.slopes[0] * psi], dim=-3)
 
-def velocity(vorticity: Tensor, extent: tuple[float, float]) -> Tensor:
-    """Return the velocity of a vorticity field of zero mean on the torus.
+    def project(self, u: Tensor) -> Tensor:
+        """Return P u for a spectrum (..., d, *S_half), P = I - k k^T / |k|^2 (Leray)."""
+        channel = -len(self.shape) - 1
+        parts = u.unbind(channel)
+        divergence = self.slopes[0] * parts[0]
+        for slope, part in zip(self.slopes[1:], parts[1:], strict=True):
+            divergence = divergence + slope * part
+        potential = divergence * self._inverse_slope  # -lap p = div u
+        return u + torch.stack([slope * potential for slope in self.slopes], channel)
+
+    @cached_property
+    def _inverse_slope(self) -> Tensor:
+        """1/|k|^2 without Nyquist components: a projection then leaves no discrete divergence."""
+        parts = torch.broadcast_tensors(*(slope.abs().square() for slope in self.slopes))
+        square = torch.stack(parts).sum(0)
+        return torch.where(square > 0, 1 / torch.where(square > 0, square, 1.0), 0.0)
+
+
+def derivative(field: Tensor, axis: int, modes: Modes) -> Tensor:
+    """Return the derivative of a real field (..., *S) along space axis ``axis``, per unit length.
+
+        d f / dx_a = F^{-1}( i k_a F f )
+
+    Exact for fields below the Nyquist limit; the Nyquist mode's derivative is taken as zero.
+    """
+    return modes.inverse(modes.forward(field) * modes.slopes[axis])
+
+
+def velocity(vorticity: Tensor, modes: Modes) -> Tensor:
+    """Return the velocity of a vorticity field on a two-dimensional torus.
 
         u = (psi_y, -psi_x),   -lap psi = w
 
-    vorticity: (..., X, Y), 1/s.  Returns (..., 2, X, Y), length/s.
+    vorticity: (..., X, Y), 1/s.  Returns (..., 2, X, Y), length/s, of zero mean; a mean of w, which
+    no periodic velocity has, is left out.
     """
-    modes = Modes.of(tuple(vorticity.shape[-2:]), extent, vorticity.device, vorticity.dtype)
-    psi = modes.forward(vorticity) * modes.inverse_square
-    u = torch.stack([modes.derivative(psi, 1), -modes.derivative(psi, 0)], dim=-3)
-    return modes.inverse(u)
+    return modes.inverse(modes.velocity(modes.forward(vorticity)))
 
 
-def project(u: Tensor, extent: tuple[float, ...]) -> Tensor:
-    """Return the divergence-free part of a velocity field on the torus (Leray projection).
+def project(u: Tensor, modes: Modes) -> Tensor:
+    """Return the divergence-free part of a velocity field on a torus (Leray projection).
 
-        P u_hat = u_hat - k (k . u_hat) / |k|^2
+        P u = F^{-1}( (I - k k^T / |k|^2) F u )
 
-    u: (..., d, *S) with d = len(extent) components. Nyquist modes, whose divergence is not representable, are removed
-    from the correction only.
+    u: (..., d, *S) with one component per axis.  Returns the same shape. k is zero along an axis
+    whose index is the Nyquist one, as in `derivative`, so that the divergence is zero to round-off.
     """
-    dim = len(extent)
-    modes = Modes.of(tuple(u.shape[-dim:]), extent, u.device, u.dtype)
-    spectrum = modes.forward(u)
-    channel = -dim - 1
-    parts = spectrum.unbind(channel)
-    divergence = sum((modes.derivative(part, a) for a, part in enumerate(parts[1:], 1)), modes.derivative(parts[0], 0))
-    potential = divergence * modes.inverse_square
-    gradient = torch.stack([modes.derivative(potential, a) for a in range(dim)], channel)
-    return modes.inverse(spectrum + gradient)
+    return modes.inverse(modes.project(modes.forward(u)))
 
 
-def resample(field: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return a periodic field on another uniform grid of the same torus by spectral truncation or zero padding.
+def resample(field: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a periodic field on another uniform grid of the same torus.
 
-    field: (..., *S).  Returns (..., *shape). Only modes below both Nyquist limits survive, so that the result is the
-    exact field wherever it is band-limited; the sum over the grid is scaled to keep point values.
+    field: (..., *S).  Returns (..., *shape). Spectral truncation or zero padding: modes below both
+    Nyquist limits survive, so a field band-limited below both is reproduced exactly and the mean
+    always is. A field that already has this shape is returned as it is.
     """
-    old = tuple(field.shape[-len(shape) :])
-    if old == shape:
+    old, new = tuple(field.shape[-len(shape) :]), tuple(shape)
+    if old == new:
         return field
-    dims = tuple(range(-len(shape), 0))
-    spectrum = torch.fft.rfftn(field, dim=dims)
-    half = (*shape[:-1], shape[-1] // 2 + 1)
-    out = spectrum.new_zeros(*field.shape[: -len(shape)], *half)
-    out = _copy_modes(spectrum, out, old, shape, len(shape))
-    return torch.fft.irfftn(out, s=shape, dim=dims) * (math.prod(shape) / math.prod(old))
+    dims = tuple(range(-len(new), 0))
+    spectrum = resample_spectrum(torch.fft.rfftn(field, dim=dims), old, new)
+    return torch.fft.irfftn(spectrum, s=new, dim=dims)
 
 
-def _copy_modes(source: Tensor, out: Tensor, old: tuple[int, ...], new: tuple[int, ...], dim: int) -> Tensor:
-    """Copy the modes |k| < min(n_old, n_new)/2 of every axis."""
-    blocks: list[list[slice]] = [[]]
-    for axis in range(dim):
-        limit = (min(old[axis], new[axis]) - 1) // 2
-        positive, negative = slice(0, limit + 1), slice(-limit, None)
-        signs = [positive] if axis == dim - 1 or limit == 0 else [positive, negative]
-        blocks = [[*block, sign] for block in blocks for sign in signs]
-    for block in blocks:
-        where = (..., *block)
-        out[where] = source[where]
+def resample_spectrum(spectrum: Tensor, old: Sequence[int], new: Sequence[int]) -> Tensor:
+    """Return the spectrum on grid ``new`` of a field whose spectrum on grid ``old`` is given.
+
+    spectrum: (..., *S_half), where the last axis may end early: missing modes are zero.
+    Returns (..., *S_half) of ``new``, scaled so that point values are kept.
+    """
+    dim = len(new)
+    out = spectrum.new_zeros((*spectrum.shape[:-dim], *new[:-1], new[-1] // 2 + 1))
+    limits = [(min(a, b) - 1) // 2 for a, b in zip(old, new, strict=True)]
+    limits[-1] = min(limits[-1], spectrum.shape[-1] - 1)
+    blocks = [
+        [slice(0, limit + 1), *([slice(-limit, None)] if limit else [])] for limit in limits[:-1]
+    ]
+    scale = math.prod(new) / math.prod(old)
+    for block in product(*blocks):
+        where = (..., *block, slice(0, limits[-1] + 1))
+        out[where] = spectrum[where] * scale
     return out
 
 
 def energy_spectrum(u: Tensor, domain: Domain) -> Tensor:
     """Shell-averaged spectrum E(k) of a periodic field.
 
-        E(k) = 1/2 sum_{k - 1/2 <= |q| < k + 1/2} sum_c |u_hat_c(q)|^2,    u_hat = fft(u) / N;   sum_k E(k) = <|u|^2> / 2
+        E(k) = 1/2 sum_{k - 1/2 <= |q| < k + 1/2} sum_c |u_hat_c(q)|^2,    u_hat = fft(u) / N
 
-    q counts wavelengths in the longest side: q_i = k_i L_max / 2 pi. With u a velocity E is its kinetic energy spectrum,
-    with u a vorticity the enstrophy spectrum.
+    so that the sum over all shells is <|u|^2> / 2. q counts waves in the longest side, |q| =
+    |k| L_max / 2 pi. For a velocity E is the kinetic energy per shell, for a vorticity the
+    enstrophy.
 
     u: (..., C, *S), unit U.  Returns (..., K), U^2 per shell, shells 0..K-1 with K = min(S) // 2.
-    Raises Unsupported on meshes, clouds and grids that are not periodic. Shells from the Nyquist radius on are incomplete
-    and dropped.
+    Raises Unsupported on meshes, clouds and grids that are not periodic. Shells from the Nyquist
+    radius on are incomplete and dropped.
     """
-    grid = torus(domain, "energy_spectrum")
-    shape = grid.shape
-    modes = Modes.of(shape, grid.extent, u.device, torch.float64)
-    radius = modes.square.sqrt() * (max(grid.extent) / (2 * math.pi))
-    shell = torch.floor(radius + 0.5).long().expand(*shape[:-1], shape[-1] // 2 + 1).reshape(-1)
-    half = modes.forward(u).abs().square().to(u.dtype)
-    weight = torch.full((shape[-1] // 2 + 1,), 2.0, dtype=u.dtype, device=u.device)  # each stored mode and its conjugate
+    modes = Modes.like(u, domain, "energy_spectrum")
+    dim, num = len(modes.shape), modes.shape[-1]
+    exact = Modes.of(modes.shape, modes.extent)  # shell edges in float64 whatever u is
+    radius = exact.square.sqrt() * (max(modes.extent) / (2 * math.pi))
+    count = min(modes.shape) // 2
+    # Round-off must not decide which side of an edge k + 1/2 a mode of an uneven box falls on.
+    shell = torch.floor(radius + 0.5 + 1e-9).long().clamp(max=count).flatten().to(u.device)
+    weight = torch.full((num // 2 + 1,), 2.0, dtype=u.dtype, device=u.device)  # with the conjugate
     weight[0] = 1.0
-    if shape[-1] % 2 == 0:
+    if num % 2 == 0:
         weight[-1] = 1.0
-    power = (half * weight).sum(-len(shape) - 1).flatten(-len(shape)) / (2 * math.prod(shape) ** 2)
-    count = int(shell.max()) + 1
-    total = power.new_zeros(*power.shape[:-1], count).index_add_(-1, shell.to(u.device), power)
-    return total[..., : min(shape) // 2]
+    spectrum = modes.forward(u)
+    power = (spectrum.real.square() + spectrum.imag.square()).sum(-dim - 1) * weight
+    power = power.flatten(-dim) / (2 * math.prod(modes.shape) ** 2)
+    total = power.new_zeros((*power.shape[:-1], count + 1))
+    return total.index_add_(-1, shell, power)[..., :count]

@@ -17,7 +17,7 @@ from pdebench.spectral import Modes, torus
 
 
 class Forcing(ABC):
-    """A steady source f(x, y) of vorticity, 1/s^2, known in closed form so that every grid sees the same one."""
+    """A steady source f(x, y) of vorticity, 1/s^2, as a formula: every grid sees the same one."""
 
     @abstractmethod
     def on(self, grid: Grid) -> Tensor:
@@ -36,9 +36,11 @@ class NoForcing(Forcing):
 @final
 @dataclass(frozen=True)
 class DiagonalForcing(Forcing):
-    """The forcing of the FNO data (Li et al. 2021, arXiv 2010.08895, sec. 5.3), with a general wavevector.
+    """The forcing of the FNO data, with a general wavevector.
 
         f = a ( sin(2 pi (m x / L_x + n y / L_y)) + cos(2 pi (m x / L_x + n y / L_y)) )
+
+    Li et al. 2021 (arXiv 2010.08895), sec. 5.3, where a = 0.1, m = n = 1 and L = 1.
 
     Attributes:
         amplitude: a, 1/s^2.
@@ -58,10 +60,14 @@ class DiagonalForcing(Forcing):
 @final
 @dataclass(frozen=True)
 class KolmogorovForcing(Forcing):
-    """f = -n cos(2 pi n y / L_y): the curl of a sinusoidal shear force of wavenumber n (Kolmogorov flow).
+    """The curl of a sinusoidal shear force (Kolmogorov flow), -4 cos 4y on L = 2 pi by default.
+
+        f = -n cos(2 pi n y / L_y)
+
+    Chandler and Kerswell, J. Fluid Mech. 722 (2013), sec. 2.
 
     Attributes:
-        wavenumber: integer n.
+        wavenumber: integer n, waves along y.
     """
 
     wavenumber: int = 4
@@ -77,18 +83,19 @@ class KolmogorovForcing(Forcing):
 class Vorticity(Equation):
     """Forced two-dimensional Navier-Stokes flow.
 
-        w_t + u . grad w = nu lap w - alpha w + f,    u = (psi_y, -psi_x),   -lap psi = w,   torus, mean w = 0
+        w_t + u . grad w = nu lap w - alpha w + f,    u = (psi_y, -psi_x),   -lap psi = w
 
-    Inputs: "vorticity" (B, [T_in,] 1, X, Y), 1/s. Parameters: "viscosity" nu (B,), length^2/s.
-    Kraichnan and Montgomery, Rep. Prog. Phys. 43 (1980), eq. 2.6.
+    on the torus [0, L_x) x [0, L_y), mean w = 0.
+
+    Input: "vorticity" (B, [T_in,] 1, X, Y), 1/s. Parameters: "viscosity" nu (B,), length^2/s;
+    optionally "drag" alpha (B,), 1/s, zero where absent.
+    Kraichnan and Montgomery, Rep. Prog. Phys. 43 (1980), sec. 2.
 
     Attributes:
         forcing: f.
-        drag: alpha, 1/s.
     """
 
     forcing: Forcing = field(default_factory=NoForcing)
-    drag: float = 0.0
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -96,43 +103,63 @@ class Vorticity(Equation):
 
     @property
     def reference(self) -> str:
-        return "Kraichnan and Montgomery, Rep. Prog. Phys. 43 (1980), eq. 2.6"
+        return "Kraichnan and Montgomery, Rep. Prog. Phys. 43 (1980), sec. 2"
 
     def residual(self, u: Tensor, problem: Problem) -> Tensor:
-        """Return w_t + u . grad w - nu lap w + alpha w - f at the inner times.
+        """Return w_t + u . grad w - nu lap w + alpha w - f at every asked time.
 
-        Space derivatives are spectral; the product is dealiased by the two-thirds rule. The time derivative is the
-        second-order central difference over equally spaced frames, the starting frame of the problem included, so that
-        there is one residual for every asked time but the last.
+        Space derivatives are spectral, the product is dealiased by the two-thirds rule. w_t comes
+        from parabolas through three neighbouring frames, the frame that the evolution starts from
+        included: central differences, backward at the last time. Its error is of second order in
+        the spacing of the frames (equal or not) and usually dominates.
 
-        u: (B, T, 1, X, Y) at ``problem.times``.  Returns (B, T-1, 1, X, Y), 1/s^2.
-        Raises Unsupported for steady problems, unequal time steps and domains that are no torus.
+        u: (B, T, 1, X, Y) at ``problem.times``, T >= 2.  Returns (B, T, 1, X, Y), 1/s^2.
+        Raises Unsupported for steady problems, fewer than two times and domains that are no torus.
         """
         grid = torus(problem.domain, "the vorticity residual")
-        if problem.times is None:
-            raise Unsupported("the vorticity residual needs times; the problem is steady")
-        start = problem.history[-1:] if problem.history is not None else problem.times.new_zeros(1)
-        times = torch.cat([start, problem.times])
-        steps = times.diff()
-        if float((steps - steps[0]).abs().max()) > 1e-6 * float(steps[0]):
-            raise Unsupported("the vorticity residual needs equally spaced times for its central differences")
-        w = torch.cat([problem.initial.unsqueeze(1), u], dim=1)
-        rate = (w[:, 2:] - w[:, :-2]) / (2 * steps[0].to(w))
-        nu = problem.parameters["viscosity"].to(w).view(-1, 1, 1, 1, 1)
-        return rate - self.tendency(w[:, 1:-1], nu, grid)
+        if problem.times is None or len(problem.times) < 2:
+            raise Unsupported("the vorticity residual needs at least two times to difference")
+        start = torch.zeros(1) if problem.history is None else problem.history[-1:]
+        times = torch.cat([start.to(problem.times), problem.times]).double()
+        times = times - times[0]  # before any rounding to u's precision
+        if bool((times.diff() <= 0).any()):
+            raise Unsupported("the vorticity residual needs increasing times after the start")
+        frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
+        (rate,) = torch.gradient(frames, spacing=(times.to(frames),), dim=1, edge_order=2)
+        nu, alpha = (value.to(u).view(-1, 1, 1, 1, 1) for value in coefficients(problem))
+        return rate[:, 1:] - self.tendency(u, nu, alpha, grid)
 
-    def tendency(self, w: Tensor, viscosity: Tensor | float, grid: Grid) -> Tensor:
-        """Return w_t = -u . grad w + nu lap w - alpha w + f for fields (..., X, Y), products dealiased."""
-        modes = Modes.of(grid.shape, grid.extent, w.device, w.dtype)
+    def tendency(
+        self, w: Tensor, viscosity: Tensor | float, drag: Tensor | float, grid: Grid
+    ) -> Tensor:
+        """Return w_t = -u . grad w + nu lap w - alpha w + f for fields w (..., X, Y), 1/s^2.
+
+        ``viscosity`` and ``drag`` broadcast against w. Only modes that the strict two-thirds rule
+        keeps take part in the product and in its result.
+        """
+        modes = Modes.like(w, grid)
         w_hat = modes.forward(w)
-        kept = modes.kept()
-        psi = w_hat * modes.inverse_square * kept
-        flow_x, flow_y = modes.inverse(modes.derivative(psi, 1)), modes.inverse(-modes.derivative(psi, 0))
-        w_x, w_y = (modes.inverse(modes.derivative(w_hat * kept, axis)) for axis in (0, 1))
-        advection = modes.inverse(modes.forward(flow_x * w_x + flow_y * w_y) * kept)
-        diffusion = modes.inverse(-modes.square * w_hat)
-        return viscosity * diffusion - advection - self.drag * w + self.forcing.on(grid).to(w)
+        active = w_hat * modes.kept
+        flow = modes.inverse(modes.velocity(active))
+        gradient = modes.inverse(torch.stack([slope * active for slope in modes.slopes], dim=-3))
+        advection = modes.inverse(modes.forward((flow * gradient).sum(-3)) * modes.kept)
+        diffusion = modes.inverse(self.symbol(modes.k) * w_hat)
+        return viscosity * diffusion - advection - drag * w + self.forcing.on(grid).to(w)
 
     def symbol(self, wavenumbers: tuple[Tensor, ...]) -> Tensor:
-        """Return |k|^2: the linear part is -nu |k|^2 - alpha; nu belongs to the problem."""
-        return sum((k**2 for k in wavenumbers[1:]), wavenumbers[0] ** 2)
+        """Return -|k|^2, the symbol of lap: the linear part of instance b is nu_b lap - alpha_b."""
+        kx, ky = wavenumbers
+        return -(kx**2 + ky**2)
+
+
+def coefficients(problem: Problem) -> tuple[Tensor, Tensor]:
+    """Return viscosity and drag (B,) of a vorticity problem; no drag where it names none.
+
+    Raises Unsupported where the viscosity is missing.
+    """
+    given = problem.parameters
+    if "viscosity" not in given:
+        raise Unsupported(
+            f"the vorticity equation needs parameters['viscosity'], the problem has {sorted(given)}"
+        )
+    return given["viscosity"], given.get("drag", torch.zeros_like(given["viscosity"]))
