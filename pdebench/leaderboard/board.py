@@ -6,7 +6,7 @@ from typing import Any, Literal, final
 
 from pdebench.harness.record import Status
 
-RowStatus = Status | Literal["partial", "not_applicable"]
+RowStatus = Status | Literal["partial", "unranked"]
 
 
 @final
@@ -119,8 +119,8 @@ class Row:
         label: the solver's name with as much of its setting as tells it from the other rows.
         family: the plugin's family, such as "fno"; "baseline" for solvers that the suite ships.
         setting: 8 hexadecimal digits of the configuration's hash.
-        status: "ok" if every seed ended well, "partial" if some did, "not_applicable" if the headline metric has no value,
-            else what happened to the first seed that did not; rows other than "ok" are not ranked.
+        status: "ok" if every seed ended well, "partial" if some did, "unranked" if all did but the headline metric has no
+            finite value, else what happened to the first seed; rows other than "ok" are not ranked.
         place: 1 for the best mean; None where not ranked.
         rank: best and worst place compatible with the intervals.
         ladder: position on the task's classical ladder, from 0.
@@ -136,7 +136,7 @@ class Row:
     overrides: tuple[str, ...]
     setting: str
     uses: tuple[str, ...]
-    status: str
+    status: RowStatus
     reason: str | None
     seeds: int
     seeds_ok: int

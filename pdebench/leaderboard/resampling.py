@@ -16,8 +16,8 @@ class Bootstrap:
         m*(r) = 1/S sum_s v*_s(r),    v*_s(r) = 1/N sum_n w_n(r) v_(s*, n),    w ~ Multinomial(N; 1/N), s* ~ Uniform(S)
 
     All seeds of a row answer the same N samples, so samples are drawn once for all seeds (crossed, not nested), and once
-    for all rows: a difference of two rows' replicates is a replicate of their paired difference. Seeds are drawn anew for
-    every row. With one seed the spread is that of the samples alone; with a few it is narrower than the truth by about
+    for all rows: a difference of two rows' replicates is a replicate of their paired difference. Seeds are drawn for
+    every row on its own. With one seed the spread is that of the samples alone; with a few it is narrower than the truth by about
     sqrt((S - 1) / S), as any bootstrap's is.
 
     Args:
@@ -28,6 +28,7 @@ class Bootstrap:
     def __init__(self, resamples: int = 2000, seed: int = 0) -> None:
         self._resamples, self._seed = resamples, seed
         self._drawn: dict[int, Array] = {}
+        self._seeds: dict[tuple[int, int], Array] = {}
 
     def _samples(self, num: int) -> Array:
         """Fraction of each of ``num`` samples in every replicate, (R, N)."""
@@ -37,23 +38,25 @@ class Bootstrap:
             self._drawn[num] = counts / num
         return self._drawn[num]
 
+    def _shares(self, row: int, num: int) -> Array:
+        """Fraction of each of ``num`` seeds in every replicate of the row at position ``row``, (R, S)."""
+        if (row, num) not in self._seeds:
+            random = np.random.default_rng((self._seed, row, num))
+            self._seeds[row, num] = random.multinomial(num, np.full(num, 1 / num), size=self._resamples) / num
+        return self._seeds[row, num]
+
     def replicates(self, rows: Sequence[Sequence[Array]]) -> Array:
         """Return (R, rows) replicates; a row is one array of N per-sample values per seed.
 
         Rows with a value that is not finite have NaN throughout.
         """
         means = self._means([values for row in rows for values in row])
-        random = np.random.default_rng((self._seed, 0))
         done = np.empty((self._resamples, len(rows)))
         start = 0
         for position, row in enumerate(rows):
             own = means[:, start : start + len(row)]
             start += len(row)
-            if len(row) == 1:
-                done[:, position] = own[:, 0]
-                continue
-            drawn = random.multinomial(len(row), np.full(len(row), 1 / len(row)), size=self._resamples)
-            done[:, position] = (own * drawn).sum(1) / len(row)
+            done[:, position] = own[:, 0] if len(row) == 1 else (own * self._shares(position, len(row))).sum(1)
         return done
 
     def _means(self, values: Sequence[Array]) -> Array:

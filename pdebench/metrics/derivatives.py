@@ -1,25 +1,26 @@
 """Derivatives on grids and meshes, as far as norms of gradients need them."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from pdebench.domain import Axis, Domain, Grid, Mesh
 from pdebench.errors import Unsupported
-from pdebench.metrics.quadrature import blocks, weighted_mean
+from pdebench.metrics.quadrature import BLOCK, frames, normalised_weights
 
 
-def derivative(field: Tensor, grid: Grid, direction: int) -> Tensor:
-    """Return d field / d x_direction of fields (..., *S) on a grid.
+def derivative(field: Tensor, axis: Axis, dim: int) -> Tensor:
+    """Return the derivative of a field along its dimension ``dim`` (< 0), whose nodes are ``axis``.
 
-    Spectral along periodic uniform axes (the Nyquist mode has derivative 0 at the nodes), second-
+    Spectral on a periodic uniform axis (the Nyquist mode has derivative 0 at the nodes), second-
     order differences on the axis' own nodes elsewhere, one-sided at its ends. Raises Unsupported
     for fewer than three nodes on a bounded axis.
     """
-    axis, dim = grid.axes[direction], direction - grid.dim
     if axis.periodic and axis.uniform:
         return _spectral(field, axis, dim)
     if len(axis.nodes) < 3:
-        raise Unsupported(f"axis {direction} has {len(axis.nodes)} nodes, a derivative needs 3")
+        raise Unsupported(f"a bounded axis has {len(axis.nodes)} nodes, a derivative needs 3")
     if axis.periodic:
         return _periodic_differences(field, axis, dim)
     nodes = axis.nodes.to(field)
@@ -45,27 +46,50 @@ def _periodic_differences(field: Tensor, axis: Axis, dim: int) -> Tensor:
     return slope.narrow(dim, 1, len(nodes))
 
 
-def mean_square_gradient(domain: Domain, field: Tensor, other: Tensor | None = None) -> Tensor:
-    """Return <|grad v|^2> with v = field (minus ``other``), (B, T, C) float64.
+def lines(grid: Grid, direction: int, frame: Tensor) -> Iterator[tuple[slice, ...]]:
+    """Yield indices that cut frames (rows, *S) into parts of about `BLOCK` values.
+
+    Every part holds whole lines along ``direction``, so that derivatives can be taken part by part.
+    """
+    across = 0 if direction else 1
+    if grid.dim == 1:
+        yield (slice(None),)
+        return
+    num = grid.shape[across]
+    width = max(1, min(num, BLOCK * num // max(frame.numel(), 1)))
+    for start in range(0, num, width):
+        index = [slice(None)] * (1 + grid.dim)
+        index[1 + across] = slice(start, start + width)
+        yield tuple(index)
+
+
+def mean_square_gradient(domain: Domain, field: Tensor, *other: Tensor) -> Tensor:
+    """Return <|grad v|^2> with v = field (minus other), (B, T, C) float64.
 
     On grids by `derivative`, on simplicial meshes by the gradient of the linear interpolant, exact
     for it. Raises Unsupported on clouds, which have no derivative, and on quadrilaterals.
     """
-    operands = (field,) if other is None else (field, other)
     if isinstance(domain, Grid):
-
-        def form(v: Tensor, *rest: Tensor) -> Tensor:
-            v = v.sub_(rest[0]) if rest else v
-            v = v.reshape(-1, *domain.shape)
-            total = derivative(v, domain, 0).square_()
-            for direction in range(1, domain.dim):
-                total += derivative(v, domain, direction).square_()
-            return total.flatten(1)
-
-        return weighted_mean(domain, form, *operands)
+        return _on_grid(domain, field, *other)
     if isinstance(domain, Mesh):
-        return _on_mesh(domain, *operands)
+        return _on_mesh(domain, field, *other)
     raise Unsupported("a point cloud has no derivative; use a grid or a mesh")
+
+
+def _on_grid(grid: Grid, *fields: Tensor) -> Tensor:
+    flat = [f.flatten(0, -grid.dim - 1) for f in fields]
+    weights = normalised_weights(grid, flat[0].device)
+    total = torch.zeros(len(flat[0]), dtype=torch.float64, device=flat[0].device)
+    step = max(1, BLOCK // max(torch.Size(grid.shape).numel(), 1))
+    for start in range(0, len(total), step):
+        parts = [f[start : start + step] for f in flat]
+        for j, axis in enumerate(grid.axes):
+            for index in lines(grid, j, parts[0]):
+                values = parts[0][index].to(torch.float64, copy=True)
+                values = values.sub_(parts[1][index]) if len(parts) > 1 else values
+                slope = derivative(values, axis, j - grid.dim).square_().flatten(1)
+                total[start : start + step].addmv_(slope, weights[index[1:]].reshape(-1))
+    return total.reshape(fields[0].shape[: -grid.dim])
 
 
 def _on_mesh(mesh: Mesh, field: Tensor, *other: Tensor) -> Tensor:
@@ -77,8 +101,7 @@ def _on_mesh(mesh: Mesh, field: Tensor, *other: Tensor) -> Tensor:
     measure = mesh.cell_measures.to(field.device)
     shape = field.shape[:-1]
     total = torch.empty(shape.numel(), dtype=torch.float64, device=field.device)
-    for start, stop, (part, *rest) in blocks(mesh, field, *other):
-        values = part.sub_(rest[0]) if rest else part
+    for start, stop, values in frames(mesh, torch.float64, field, *other):
         at = values[:, cells]
         slope = torch.einsum("eij,rej->rei", inverse, at[..., 1:] - at[..., :1])
         total[start:stop] = slope.square().sum(-1) @ measure

@@ -1,7 +1,5 @@
 """What a flow must conserve: divergence, energy and enstrophy."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -10,11 +8,13 @@ from pdebench.errors import Unsupported
 from pdebench.metric import metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.channels import velocity, vorticity
-from pdebench.metrics.derivatives import derivative, mean_square_gradient
+from pdebench.metrics.derivatives import derivative, lines, mean_square_gradient
 from pdebench.metrics.fields import paired, ratio
 from pdebench.metrics.shells import mode_sum, shells, torus
 from pdebench.problem import Problem, Solution
 from pdebench.task import frame_axis
+
+Terms = list[list[tuple[int, int, int]]]
 
 
 @metric("pdebench.divergence@1", needs=("grid",))
@@ -29,34 +29,41 @@ def divergence(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """
     flow = velocity(frame_axis(solution.u, problem), problem)
     gradients = mean_square_gradient(problem.domain, flow).sum(2)
-    return ratio(_combined(flow, problem.domain, _divergence), gradients).sqrt()
+    return ratio(_combined(flow, problem.domain, _divergence(flow.shape[2])), gradients).sqrt()
 
 
-def _combined(flow: Tensor, domain: Domain, form: Callable[[Tensor, Grid], Tensor]) -> Tensor:
-    """Return <form(flow)^2> over space, (B, T): ``form`` joins the components of each frame."""
+def _combined(flow: Tensor, domain: Domain, terms: Terms) -> Tensor:
+    """Return sum_k <(sum of the terms of component k)^2> over space, (B, T).
+
+    A term (sign, i, j) is sign d u_i / d x_j.
+    """
     if not isinstance(domain, Grid):
         raise Unsupported("derivatives of a flow need a tensor grid")
-    frames = flow.flatten(0, 1)
-    total = torch.empty(len(frames), dtype=torch.float64, device=flow.device)
-    weights = (domain.weights / domain.weights.sum()).to(flow.device).reshape(-1)
-    step = max(1, q.BLOCK // max(frames[:1].numel(), 1))
-    for start in range(0, len(frames), step):
-        values = form(frames[start : start + step].to(torch.float64), domain)
-        total[start : start + step] = values.square_().flatten(2).sum(1) @ weights
+    all_frames = flow.flatten(0, 1)
+    total = torch.zeros(len(all_frames), dtype=torch.float64, device=flow.device)
+    weights = q.normalised_weights(domain, flow.device).reshape(-1)
+    step = max(1, q.BLOCK // max(weights.numel(), 1))
+    for start in range(0, len(total), step):
+        part = all_frames[start : start + step]
+        for component in terms:
+            joined = torch.zeros_like(part[:, 0], dtype=torch.float64)
+            for sign, i, j in component:
+                for index in lines(domain, j, joined):
+                    values = part[:, i][index].to(torch.float64)
+                    joined[index].add_(
+                        derivative(values, domain.axes[j], j - domain.dim), alpha=sign
+                    )
+            total[start : start + step].addmv_(joined.square_().flatten(1), weights)
     return total.reshape(flow.shape[:2])
 
 
-def _divergence(flow: Tensor, grid: Grid) -> Tensor:
-    total = derivative(flow[:, 0], grid, 0)
-    for j in range(1, grid.dim):
-        total += derivative(flow[:, j], grid, j)
-    return total[:, None]
+def _divergence(dim: int) -> Terms:
+    return [[(1, j, j) for j in range(dim)]]
 
 
-def _curl(flow: Tensor, grid: Grid) -> Tensor:
-    pairs = [(0, 1)] if grid.dim == 2 else [(1, 2), (2, 0), (0, 1)]
-    parts = [derivative(flow[:, b], grid, a) - derivative(flow[:, a], grid, b) for a, b in pairs]
-    return torch.stack(parts, 1)
+def _curl(dim: int) -> Terms:
+    pairs = [(0, 1)] if dim == 2 else [(1, 2), (2, 0), (0, 1)]
+    return [[(1, b, a), (-1, a, b)] for a, b in pairs]
 
 
 def kinetic_energy(field: Tensor, problem: Problem) -> Tensor:
@@ -82,7 +89,8 @@ def enstrophy(field: Tensor, problem: Problem) -> Tensor:
         return q.weighted_mean(problem.domain, q.square, rotation).sum(2) / 2
     if problem.domain.dim not in (2, 3):
         raise Unsupported(f"no enstrophy in {problem.domain.dim} dimension(s)")
-    return _combined(velocity(field, problem), problem.domain, _curl) / 2
+    terms = _curl(problem.domain.dim)
+    return _combined(velocity(field, problem), problem.domain, terms) / 2
 
 
 def _drift(got: Tensor, expected: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pdebench.domain import Domain, Grid
 from pdebench.errors import Unsupported
-from pdebench.metrics.quadrature import blocks
+from pdebench.metrics.quadrature import frames
 
 _TIE = 1e-9  # puts exact ties (k + 1/2 on anisotropic boxes) into the upper shell everywhere
 
@@ -22,7 +22,7 @@ class Shells:
 
     Attributes:
         modes: (d, M) wavenumbers of ``rfftn``, flattened, in units of ``spacing``.
-        weight: (M,) 2 where the mode stands for its conjugate too, else 1, over N^2.
+        weight: (M,) 2 where the mode stands for its conjugate too, else 1.
         count: number of complete shells 0, ..., count - 1; those that the Nyquist planes cut are
             not counted.
         spacing: k0 = 2 pi / (longest extent), rad per unit length.
@@ -70,17 +70,26 @@ def _shells(shape: tuple[int, ...], extent: tuple[float, ...]) -> Shells:
     last[0] = 1.0
     if shape[-1] % 2 == 0:
         last[-1] = 1.0
-    weight = last.repeat(modes.shape[1] // len(last)) / float(torch.Size(shape).numel()) ** 2
+    weight = last.repeat(modes.shape[1] // len(last))
     return Shells(modes, weight, count, 2 * torch.pi / longest)
 
 
 def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield (start, stop, |fft(v)|^2 (rows, M)) over blocks of frames, v = field (minus other)."""
+    """Yield (start, stop, |v_hat|^2 (rows, M) float64) over blocks of frames.
+
+    v = field (minus other), v_hat = fft(v)/N. Transforms run in the fields' own precision, float32
+    at least: their round-off is that of the data.
+    """
     axes = tuple(range(1, grid.dim + 1))
-    for start, stop, (part, *rest) in blocks(grid, field, *other):
-        part = part.sub_(rest[0]) if rest else part
-        modes = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=axes)
-        yield start, stop, modes.real.square().addcmul_(modes.imag, modes.imag).flatten(1)
+    dtype = torch.float32
+    for operand in (field, *other):
+        dtype = torch.promote_types(dtype, operand.dtype)
+    for start, stop, part in frames(grid, dtype, field, *other):
+        modes = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=axes, norm="forward")
+        del part  # one frame may be all there is: keep no more of it than needed
+        power = modes.real.square().addcmul_(modes.imag, modes.imag).flatten(1)
+        del modes
+        yield start, stop, power.to(torch.float64)
 
 
 def shell_sums(domain: Domain, field: Tensor, scale: Tensor | None = None) -> Tensor:

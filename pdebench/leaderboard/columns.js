@@ -1,0 +1,87 @@
+// The table's columns: what a cell shows and what sorting goes by.
+const rankText = (row) => (!row.rank ? "—" : row.rank[0] === row.rank[1] ? String(row.rank[0]) : `${row.rank[0]}–${row.rank[1]}`);
+const scoreOf = (row, split, metric) => (row.scores[split] || {})[metric];
+const peak = (row) => Math.max(0, ...Object.values(row.costs).map((cost) => cost.peak_bytes || 0));
+
+const scoreCell = (row, split, metric) => {
+  const score = scoreOf(row, split, metric);
+  if (!score) return h("td", { class: "opt" }, "—");
+  if (score.not_applicable) return h("td", { class: "opt", title: score.not_applicable }, "n/a");
+  return h("td", { class: "opt", title: `${number(score.mean)} ${spanOf(score.low, score.high)}` }, number(score.mean));
+};
+
+const forestScale = (table, width) => {
+  const found = table.rows.filter((row) => row.place).map((row) => scoreOf(row, table.splits[0], table.headline)).flatMap((score) => [score.mean, score.low ?? score.mean, score.high ?? score.mean]);
+  return found.length ? scaleFor(found, 6, width - 6, 0.03) : null;
+};
+const FOREST = 132;
+const forest = (row, table, x) => {
+  const score = scoreOf(row, table.splits[0], table.headline);
+  if (!x || !score || !finite(score.mean) || !row.place) return null;
+  const at = (value) => x.at(x.log ? Math.max(value, x.low) : value);
+  return s("svg", { class: "forest", width: FOREST, height: 18, "aria-hidden": "true" },
+    x.ticks.map((tick) => s("line", { class: "rule", x1: x.at(tick), x2: x.at(tick), y1: 0, y2: 18 })),
+    finite(score.low) ? s("line", { x1: at(score.low), x2: at(score.high), y1: 9, y2: 9, style: { stroke: row.look.colour, "stroke-width": "2" } }) : null,
+    s("g", { transform: `translate(${at(score.mean)},9)` }, marker(row.look, 4)));
+};
+
+const errorCell = (row, table) => {
+  const score = scoreOf(row, table.splits[0], table.headline);
+  if (!score || score.not_applicable) return h("td", null, "—");
+  return h("td", { class: row.place === 1 ? "best" : null }, number(score.mean), " ", h("span", { class: "span" }, spanOf(score.low, score.high)));
+};
+
+const seconds1 = (phase) => (row) => {
+  const cost = row.costs[phase];
+  return h("td", { class: "opt", title: cost ? timed(cost) : null }, cost ? seconds(cost.seconds) : "—");
+};
+const solveCell = (row) => {
+  const cost = row.costs.solve;
+  if (!cost) return h("td", null, "—");
+  const factor = cost.seconds ? unitOf(cost.seconds)[2] : 1;
+  return h("td", null, seconds(cost.seconds), " ", h("span", { class: "span opt" }, spanOf(cost.low, cost.high, factor)));
+};
+
+const statusCell = (row) => h("td", { class: "left opt" }, row.status === "ok" ? "ok" : h("span", { class: "badge ill", title: row.reason }, words(row.status)));
+const badges = (row) => (row.uses.length ? row.uses.map((use) => h("span", { class: `badge ${use === "labels" ? "labels" : "equation"}` }, use)) : h("span", { class: "muted" }, "nothing"));
+
+const versusCell = (row) => {
+  const versus = row.versus;
+  if (!versus) return h("td", { class: "opt" }, "—");
+  if (!finite(versus.speedup)) return h("td", { class: "opt left why", title: versus.verdict }, versus.verdict);
+  return h("td", { class: "opt", title: versus.verdict }, `× ${number(versus.speedup)} `, h("span", { class: "span" }, spanOf(versus.low, versus.high)));
+};
+const breakEvenCell = (row) => h("td", { class: "opt", title: row.versus ? row.versus.verdict : null }, row.versus && finite(row.versus.break_even) ? count(row.versus.break_even) : "—");
+
+// {name, group, by: row -> number or text, cell: row -> td, high: whether large is good}
+const columnsOf = (table) => {
+  const [split, ...shifted] = table.splits, headline = table.headline, x = forestScale(table, FOREST);
+  const mean = (own, metric) => (row) => (scoreOf(row, own, metric) || {}).mean;
+  const better = (metric) => table.metrics[metric].better;
+  const columns = [
+    { name: "rank", classes: "stick c-rank", by: (row) => row.place, cell: (row) => h("td", { class: "stick c-rank" }, rankText(row)) },
+    { name: "solver", classes: "stick c-solver", by: (row) => row.label, cell: null },
+    { name: "uses", classes: "opt left", group: "runs", by: (row) => row.uses.join(), cell: (row) => h("td", { class: "opt left" }, badges(row)) },
+    { name: `${headline}${unitName(table)} on ${split}`, about: "mean over seeds and samples with its 95 % interval", by: mean(split, headline), cell: (row) => errorCell(row, table), high: better(headline) === "higher" },
+    { name: "interval", classes: "opt left", group: "intervals", cell: (row) => h("td", { class: "opt" }, forest(row, table, x)),
+      foot: x ? `${(x.log ? errorTick : number)(x.ticks[0] ?? x.low)} … ${(x.log ? errorTick : number)(x.ticks[x.ticks.length - 1] ?? x.high)}` : "" },
+  ];
+  const phase = (name) => (row) => (row.costs[name] || {}).seconds;
+  columns.push(
+    { name: "solve per sample", about: "online, median with interval", by: phase("solve"), cell: solveCell },
+    { name: "fit", classes: "opt", group: "costs", about: "once per data set", by: phase("fit"), cell: seconds1("fit") },
+    { name: "prepare", classes: "opt", group: "costs", about: "once per discretisation", by: phase("prepare"), cell: seconds1("prepare") });
+  if (table.rows.some((row) => row.versus)) columns.push(
+    { name: "speed-up at equal error", classes: "opt", group: "costs", about: "against the classical ladder", by: (row) => (row.versus || {}).speedup, cell: versusCell, high: true },
+    { name: "break-even solves", classes: "opt", group: "costs", about: "after which the fit has paid for itself", by: (row) => (row.versus || {}).break_even, cell: breakEvenCell });
+  for (const metric of Object.keys(table.metrics).filter((name) => name !== headline))
+    columns.push({ name: metric, classes: "opt", group: "further metrics", by: mean(split, metric), cell: (row) => scoreCell(row, split, metric), high: better(metric) === "higher" });
+  for (const own of shifted)
+    columns.push({ name: `on ${own}`, classes: "opt", group: "shifted splits", about: (table.card.shifts || {})[own], by: mean(own, headline), cell: (row) => scoreCell(row, own, headline), high: better(headline) === "higher" });
+  columns.push(
+    { name: "parameters", classes: "opt", group: "costs", by: (row) => row.parameters || null, cell: (row) => h("td", { class: "opt" }, count(row.parameters)) },
+    { name: "memory", classes: "opt", group: "costs", about: "largest peak of all phases", by: (row) => peak(row) || null, cell: (row) => h("td", { class: "opt", title: Object.entries(row.costs).filter(([, cost]) => cost.peak_bytes).map(([name, cost]) => `${name} ${memory(cost.peak_bytes)}`).join(", ") }, memory(peak(row))) },
+    { name: "seeds × samples", classes: "opt", group: "runs", by: (row) => row.seeds_ok * row.samples, cell: (row) => h("td", { class: "opt" }, `${row.seeds_ok} × ${row.samples}`) },
+    { name: "status", classes: "opt left", group: "runs", by: (row) => row.status, cell: statusCell });
+  return columns;
+};

@@ -1,0 +1,68 @@
+"""The sentences under a table: which differences mean nothing, and why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pdebench.leaderboard.board import Row
+from pdebench.leaderboard.numbers import number
+from pdebench.leaderboard.ranking import Ranking
+
+_SHOWN = 6  # groups of ties spelt out before the rest is counted
+_MEMBERS = 8  # members of a group spelt out
+
+
+def reference_error(card: Mapping[str, Any], split: str, metric: Mapping[str, str]) -> float | None:
+    """Return the error of the stored reference if it bounds this metric, else None.
+
+    The card states relative L2 errors by split, so they bound dimensionless errors only.
+    """
+    stated = card.get("reference_error")
+    if not isinstance(stated, Mapping) or not stated or metric.get("unit") != "1" or metric.get("better") != "lower":
+        return None
+    value = stated.get(split, max(stated.values()))
+    return float(value)
+
+
+def notes(
+    rows: Sequence[Row], ranked: Sequence[Row], ranking: Ranking, floor: float | None, replaced: int, ladder: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the notes of one table; ``ranked`` are the rows in the order that ``ranking`` counts them."""
+    said = [_ties(ranked, ranking)] if len(ranked) > 1 else []
+    if floor is not None:
+        said.append(
+            f"The stored reference itself has a relative error of {number(floor)}: no difference below it is called a "
+            "difference."
+        )
+    single = sum(row.seeds == 1 for row in ranked)
+    if single:
+        whose = "every row" if single == len(ranked) else f"{single} of {len(ranked)} rows"
+        said.append(f"One seed in {whose}: those intervals are over samples only.")
+    missing = [name for name in ladder if not any(row.ladder is not None and row.solver == name.split()[0] for row in rows)]
+    if missing:
+        said.append(f"No record yet of the classical ladder's {', '.join(missing)}.")
+    if replaced:
+        said.append(
+            f"{replaced} older record{'s' if replaced > 1 else ''} of the same setting and seed "
+            f"{'are' if replaced > 1 else 'is'} replaced by newer ones."
+        )
+    return tuple(said)
+
+
+def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:
+    runs = ranking.ties()
+    if not runs:
+        return "Every difference between rows is outside the 95 % intervals (paired over samples, over seeds)."
+    place = {position: number for number, position in enumerate(ranking.order, start=1)}
+    groups = [f"{_names([ranked[k].label for k in run])} ({place[run[0]]}–{place[run[-1]]})" for run in runs[:_SHOWN]]
+    rest = f"; and {len(runs) - _SHOWN} more groups" if len(runs) > _SHOWN else ""
+    return (
+        "Within the 95 % intervals of their differences (paired over samples, over seeds), so not told apart: "
+        + "; ".join(groups)
+        + rest
+        + "."
+    )
+
+
+def _names(labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:_MEMBERS])
+    return shown if len(labels) <= _MEMBERS else f"{shown} and {len(labels) - _MEMBERS} more"

@@ -1,0 +1,119 @@
+"""Rows of one table: labels, statuses, places, the classical ladder and the front."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pdebench.leaderboard.board import Row, RowStatus, Run, Score
+from pdebench.leaderboard.identity import command_of, digest, family_of
+from pdebench.leaderboard.pooling import Pool, costs
+from pdebench.leaderboard.ranking import Ranking, badness
+
+# Unranked rows: the nearer to a result, the higher.
+_ORDER = ("ok", "partial", "unranked", "timeout", "out_of_memory", "diverged", "failed", "unsupported")
+
+Scores = Mapping[str, Mapping[str, Score]]
+
+
+def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequence[str]) -> Row:
+    """Return the row of one pool, not yet placed."""
+    name, plugin, version, setting = pool.setting
+    newest = pool.newest
+    overrides = tuple(str(o) for o in newest.solver.get("overrides") or () if str(o).startswith("solver."))
+    status, reason = _status(pool, scores.get(split, {}).get(headline), headline, split)
+    values = pool.values(split, headline)
+    return Row(
+        id=digest(pool.setting, 12),
+        solver=name,
+        label=name,
+        family=family_of(newest),
+        plugin=plugin,
+        version=version,
+        overrides=overrides,
+        setting=setting,
+        uses=tuple(newest.uses),
+        status=status,
+        reason=reason,
+        seeds=len(pool.records),
+        seeds_ok=sum(record.status == "ok" for record in pool.records),
+        samples=max((len(v) for v in values), default=0),
+        parameters=max(record.parameters for record in pool.records),
+        scores=scores,
+        costs=costs(pool),
+        runs=tuple(_runs(pool)),
+        ladder=_rung(name, overrides, ladder),
+    )
+
+
+def _runs(pool: Pool) -> list[Run]:
+    return [
+        Run(r.id, r.seed, r.status, r.reason, r.created, command_of(r), r.environment, r.versions, r.config)
+        for r in pool.records
+    ]
+
+
+def _status(pool: Pool, score: Score | None, headline: str, split: str) -> tuple[RowStatus, str | None]:
+    """Return the row's status and the sentence that explains it."""
+    ill = [record for record in pool.records if record.status != "ok"]
+    if ill:
+        first = ill[0]
+        reason = first.reason or "no reason recorded"
+        if len(ill) == len(pool.records):
+            return first.status, reason
+        seeds = ", ".join(str(record.seed) for record in ill)
+        return "partial", f"{first.status.replace('_', ' ')} for seed {seeds}: {reason}"
+    if score is None:
+        return "unranked", f"no {headline} on split '{split}'"
+    if score.not_applicable:
+        return "unranked", score.not_applicable
+    if score.mean is None or not np.isfinite(score.mean):
+        return "unranked", f"{headline} is not finite on split '{split}'"
+    return "ok", None
+
+
+def _rung(name: str, overrides: tuple[str, ...], ladder: Sequence[str]) -> int | None:
+    """Return the position on the ladder; an entry is a name, or a name followed by overrides of the solver."""
+    for position, entry in enumerate(ladder):
+        rung, *settings = entry.split()
+        if rung == name and set(settings) <= set(overrides):
+            return position
+    return None
+
+
+def labelled(rows: Sequence[Row]) -> list[Row]:
+    """Give every row a label of its own: name and overrides, then version and setting as far as needed."""
+    named = [replace(row, label=" ".join((row.solver, *_short(row.overrides)))) for row in rows]
+    for addition in (lambda row: f"{row.label} v{row.version}", lambda row: f"{row.label} #{row.setting}"):
+        count = Counter(row.label for row in named)
+        wanted = [replace(row, label=addition(row)) if count[row.label] > 1 else row for row in named]
+        if len({row.label for row in wanted}) > len(count):
+            named = wanted
+    return named
+
+
+def _short(overrides: tuple[str, ...]) -> list[str]:
+    return [override.removeprefix("solver.") for override in overrides]
+
+
+def placed(rows: Sequence[Row], ranked: Sequence[int], ranking: Ranking) -> list[Row]:
+    """Return ranked rows in order with place and rank set, then the others from near-results to unsupported."""
+    first = [
+        replace(rows[ranked[k]], place=place, rank=ranking.sets[k]) for place, k in enumerate(ranking.order, start=1)
+    ]
+    others = [row for position, row in enumerate(rows) if position not in set(ranked)]
+    return first + sorted(others, key=lambda row: (_ORDER.index(row.status), row.label))
+
+
+def with_front(rows: Sequence[Row], headline: str, split: str, better: str) -> list[Row]:
+    """Mark ranked rows that no other ranked row beats in both headline error and online seconds per sample."""
+    timed = [row for row in rows if row.place is not None and "solve" in row.costs]
+    means = np.array([row.scores[split][headline].mean for row in timed], dtype=float)
+    bad = badness(means, better)
+    best, front = np.inf, set()
+    for k in sorted(range(len(timed)), key=lambda k: (timed[k].costs["solve"].seconds, bad[k])):
+        if bad[k] < best:
+            best = bad[k]
+            front.add(timed[k].id)
+    return [replace(row, front=row.id in front) for row in rows]
