@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from report import interleaved, write_result
-
 from pdebench_fno.reference import library_network
+from report import interleaved, write_result
 
 KWARGS = {
     "n_modes": [24, 24],
@@ -42,8 +41,14 @@ def peer() -> nn.Module:
 
 def same_weights(library: nn.Module) -> nn.Module:
     """Return our network with the library's weights."""
-    state = {key: value.detach().numpy() for key, value in library.state_dict().items() if key != "_metadata"}
-    state = {key: np.asarray(value) for key, value in state.items() if isinstance(value, np.ndarray)}
+    state = {
+        key: value.detach().numpy()
+        for key, value in library.state_dict().items()
+        if key != "_metadata"
+    }
+    state = {
+        key: np.asarray(value) for key, value in state.items() if isinstance(value, np.ndarray)
+    }
     return library_network({"kwargs": KWARGS}, state)
 
 
@@ -63,7 +68,9 @@ def step(network: nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
 
 def main() -> None:
     """Measure, print and store."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
@@ -77,14 +84,24 @@ def main() -> None:
         expected = library(x)
         difference = float((ours(x) - expected).norm() / expected.norm())
     if difference > 1e-5:  # float32 round-off of the same formula
-        raise SystemExit(f"the two networks differ by {difference:.1e}; the comparison would mean nothing")
+        raise SystemExit(
+            f"the two networks differ by {difference:.1e}; the comparison would mean nothing"
+        )
     began = time.time()
-    seconds = interleaved({"ours": step(ours, x, y), "neuraloperator": step(library, x, y)}, options.rounds)
+    seconds = interleaved(
+        {"ours": step(ours, x, y), "neuraloperator": step(library, x, y)}, options.rounds
+    )
     write_result(
         "fno_step",
         seconds,
         baseline="neuraloperator",
-        facts={"output difference": difference, "threads": options.threads, "grid": GRID, "batch": BATCH, **KWARGS},
+        facts={
+            "output difference": difference,
+            "threads": options.threads,
+            "grid": GRID,
+            "batch": BATCH,
+            **KWARGS,
+        },
         packages=("torch", "neuraloperator"),
         elapsed=time.time() - began,
     )

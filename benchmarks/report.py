@@ -14,7 +14,9 @@ import numpy as np
 RESULTS = Path(__file__).parent / "results"
 
 
-def interleaved(pieces: Mapping[str, Callable[[], Any]], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
+def interleaved(
+    pieces: Mapping[str, Callable[[], Any]], rounds: int, warmup: int = 2
+) -> dict[str, list[float]]:
     """Return seconds per round of every piece of work; in a round each runs once, in turn, so drifts hit all alike."""
     for work in pieces.values():
         for _ in range(warmup):
@@ -29,7 +31,9 @@ def interleaved(pieces: Mapping[str, Callable[[], Any]], rounds: int, warmup: in
     return seconds
 
 
-def ratio_interval(a: list[float], b: list[float], level: float = 0.95) -> tuple[float, float, float]:
+def ratio_interval(
+    a: list[float], b: list[float], level: float = 0.95
+) -> tuple[float, float, float]:
     """Return the median of a / b over rounds with its bootstrap interval (pairs of one round stay together)."""
     pairs = np.asarray(a) / np.asarray(b)
     generator = np.random.default_rng(0)
@@ -68,14 +72,26 @@ def write_result(
     rows = {}
     for piece, values in seconds.items():
         ratio, low, high = ratio_interval(values, seconds[baseline])
-        rows[piece] = {"median_s": float(np.median(values)), "ratio": ratio, "low": low, "high": high, "rounds": len(values)}
+        rows[piece] = {
+            "median_s": float(np.median(values)),
+            "ratio": ratio,
+            "low": low,
+            "high": high,
+            "rounds": len(values),
+        }
         sys.stdout.write(
             f"{piece:<28} {np.median(values):10.4g} s   {ratio:7.3f} x {baseline} [{low:.3f}, {high:.3f}]\n"
         )
-    store_result(name, {"baseline": baseline, "rows": rows, "facts": dict(facts), "elapsed_s": elapsed}, packages)
+    store_result(
+        name,
+        {"baseline": baseline, "rows": rows, "facts": dict(facts), "elapsed_s": elapsed},
+        packages,
+    )
 
 
-def store_result(name: str, content: Mapping[str, Any], packages: tuple[str, ...] = ("torch",)) -> None:
+def store_result(
+    name: str, content: Mapping[str, Any], packages: tuple[str, ...] = ("torch",)
+) -> None:
     """Write benchmarks/results/<name>.json with the command, versions and machine."""
     result = {
         "command": f"python benchmarks/{name}.py {' '.join(sys.argv[1:])}".strip(),

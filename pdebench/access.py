@@ -16,7 +16,9 @@ from pdebench.solver import Solver
 from pdebench.task import AsStored, Task
 
 _KNOWN = frozenset({"labels", "equation"})
-_MEMORY_LIMIT = 2 << 30  # bytes of a split that are read at once; the data sets' own cache has the same limit
+_MEMORY_LIMIT = (
+    2 << 30
+)  # bytes of a split that are read at once; the data sets' own cache has the same limit
 
 
 def declared(solver: Solver) -> frozenset[str]:
@@ -93,7 +95,9 @@ def _sample_bytes(samples: Samples) -> int:
 class _Glimpse(Dataset):
     """A data set with one sample per split and zeros for targets: enough to say whether a solver applies."""
 
-    def __init__(self, card: Card, equation: Equation | Withheld, parts: dict[str, Samples]) -> None:
+    def __init__(
+        self, card: Card, equation: Equation | Withheld, parts: dict[str, Samples]
+    ) -> None:
         self._card, self._equation, self._parts = card, equation, parts
 
     @property
@@ -111,7 +115,9 @@ class _Glimpse(Dataset):
 
     def split(self, name: str) -> Samples:
         if name not in self._parts:
-            raise AccessError(f"split '{name}' is not shown to solvers before it is scored; use 'train'")
+            raise AccessError(
+                f"split '{name}' is not shown to solvers before it is scored; use 'train'"
+            )
         return self._parts[name]
 
 

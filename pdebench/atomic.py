@@ -33,7 +33,9 @@ def atomic_path(file: Path) -> Iterator[Path]:
             raise StoreError(
                 f"cannot write '{file}': the disk is full ({free} bytes free); free space or choose another folder"
             ) from error
-        raise StoreError(f"cannot write '{file}': {error.strerror or error}; choose a writable folder") from error
+        raise StoreError(
+            f"cannot write '{file}': {error.strerror or error}; choose a writable folder"
+        ) from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -15,7 +15,6 @@ from pdebench import plugins
 from pdebench.errors import ConfigError
 
 
-
 class PdebenchSearchPath(SearchPathPlugin):
     """Adds the ``conf`` folder of every healthy plugin; registered by us, so other Hydra programs are untouched.
 
@@ -103,12 +102,20 @@ def _check_call(target: str, config: dict[str, Any], where: str) -> None:
             continue
         if key not in signature.parameters and not open_ended:
             known = [name for name in signature.parameters if name != "self"]
-            raise ConfigError(f"{where}.{key} is no argument of {target}{plugins.nearest(key, known)}")
+            raise ConfigError(
+                f"{where}.{key} is no argument of {target}{plugins.nearest(key, known)}"
+            )
         if key in hints and not _fits(value, hints[key]):
             raise ConfigError(f"{where}.{key}={value!r}, expected {_spoken(hints[key])}")
 
 
-_PLAIN = {int: "an integer", float: "a number", str: "a text", bool: "true or false", types.NoneType: "null"}
+_PLAIN = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    types.NoneType: "null",
+}
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -50,7 +50,13 @@ class Timing:
     def to_json(self) -> dict[str, Any]:
         """Return seconds (median), low, high, repeats and first."""
         low, high = self.interval()
-        return {"seconds": self.median, "low": low, "high": high, "repeats": len(self.samples), "first": self.first}
+        return {
+            "seconds": self.median,
+            "low": low,
+            "high": high,
+            "repeats": len(self.samples),
+            "first": self.first,
+        }
 
 
 def once(work: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
@@ -70,7 +76,9 @@ def once(work: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
     result = work()
     elapsed = time.perf_counter_ns() - began
     if elapsed < 0:
-        raise RuntimeError(f"the clock ran backwards by {-elapsed} ns; this machine cannot time anything")
+        raise RuntimeError(
+            f"the clock ran backwards by {-elapsed} ns; this machine cannot time anything"
+        )
     return elapsed / 1e9, result
 
 
@@ -152,5 +160,3 @@ def _resident(field: str) -> int | None:
     except OSError:
         pass  # not Linux: not applicable
     return None
-
-

@@ -74,22 +74,21 @@ def write(path: Path, layout: Layout, pieces: Iterator[Mapping[str, Array]], cou
 
     Only one piece is in memory at a time. Raises StoreError where the disk is full; nothing is then left behind.
     """
-    with atomic_path(path) as partial:
-        with h5py.File(partial, "w", track_order=True) as out:
-            filled = 0
-            for piece in pieces:
-                size = len(next(iter(piece.values())))
-                for name, array in piece.items():
-                    if filled == 0:
-                        _create(out, name, array, count)
-                    out[name][filled : filled + size] = array
-                filled += size
-            if filled != count:
-                raise DataError(f"'{path}' was to hold {count} samples, got {filled}")
-            _attach_scales(out, layout, count)
-            digest = _file_digest(out, layout.variables)
-            for key, value in {**layout.attributes, "digest": digest}.items():
-                out.attrs[key] = value
+    with atomic_path(path) as partial, h5py.File(partial, "w", track_order=True) as out:
+        filled = 0
+        for piece in pieces:
+            size = len(next(iter(piece.values())))
+            for name, array in piece.items():
+                if filled == 0:
+                    _create(out, name, array, count)
+                out[name][filled : filled + size] = array
+            filled += size
+        if filled != count:
+            raise DataError(f"'{path}' was to hold {count} samples, got {filled}")
+        _attach_scales(out, layout, count)
+        digest = _file_digest(out, layout.variables)
+        for key, value in {**layout.attributes, "digest": digest}.items():
+            out.attrs[key] = value
     return digest
 
 
@@ -98,7 +97,9 @@ def _create(out: h5py.File, name: str, array: Array, count: int) -> None:
         raise DataError(f"field '{name}' has dtype object, expected numbers")
     shape = (count, *array.shape[1:])
     chunks = (1, *array.shape[1:]) if array.ndim > 1 else None
-    out.create_dataset(name, shape, array.dtype, chunks=chunks, fletcher32=chunks is not None, track_times=False)
+    out.create_dataset(
+        name, shape, array.dtype, chunks=chunks, fletcher32=chunks is not None, track_times=False
+    )
 
 
 def _attach_scales(out: h5py.File, layout: Layout, count: int) -> None:
@@ -125,7 +126,9 @@ def open_file(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise DataError(f"'{path}' is truncated or no HDF5 file ({error}); delete it and it is made again") from error
+        raise DataError(
+            f"'{path}' is truncated or no HDF5 file ({error}); delete it and it is made again"
+        ) from error
 
 
 def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterable[str]) -> str:
@@ -137,7 +140,9 @@ def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterabl
         for key, value in expected.items():
             got = stored.attrs.get(key)
             if got is None or str(got) != str(value):
-                raise DataError(f"'{path}' has {key}={got!r}, expected {value!r}; delete it and it is made again")
+                raise DataError(
+                    f"'{path}' has {key}={got!r}, expected {value!r}; delete it and it is made again"
+                )
         names = tuple(names)
         missing = [name for name in names if name not in stored]
         if missing:
@@ -145,7 +150,9 @@ def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterabl
         try:
             digest = _file_digest(stored, names)
         except OSError as error:  # a chunk whose checksum is wrong
-            raise DataError(f"'{path}' is damaged ({error}); delete it and it is made again") from error
+            raise DataError(
+                f"'{path}' is damaged ({error}); delete it and it is made again"
+            ) from error
         said = str(stored.attrs.get("digest", ""))
     if digest != said:
         raise DataError(
@@ -175,7 +182,13 @@ class Stored:
         return self._handle
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_limit": self._limit, "_cache": {}, "_handle": None, "_owner": -1}
+        return {
+            "path": self.path,
+            "_limit": self._limit,
+            "_cache": {},
+            "_handle": None,
+            "_owner": -1,
+        }
 
     def __len__(self) -> int:
         return len(self._file()["sample"])
@@ -195,7 +208,9 @@ class Stored:
             return dataset[index]
         positions = np.asarray(index)
         out = np.empty((len(positions), *dataset.shape[1:]), dataset.dtype)
-        for place in np.argsort(positions, kind="stable"):  # ascending reads, whatever the batch's order
+        for place in np.argsort(
+            positions, kind="stable"
+        ):  # ascending reads, whatever the batch's order
             dataset.read_direct(out, np.s_[int(positions[place])], np.s_[int(place)])
         return out
 

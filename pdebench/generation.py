@@ -75,7 +75,9 @@ class _Shard:
     path: Path
 
 
-def generate(recipe: Recipe, folder: Path, workers: int | None = None, progress: bool | None = None) -> dict[str, str]:
+def generate(
+    recipe: Recipe, folder: Path, workers: int | None = None, progress: bool | None = None
+) -> dict[str, str]:
     """Make every split that is not there yet as ``folder/<split>.h5``; return split -> digest of those made.
 
     ``workers`` None takes one per core; ``progress`` None shows a bar on terminals. After Ctrl-C or a kill, the same call
@@ -88,7 +90,9 @@ def generate(recipe: Recipe, folder: Path, workers: int | None = None, progress:
     num_workers = max(1, min(workers or len(os.sched_getaffinity(0)), len(todo)))
     shown = sys.stderr.isatty() if progress is None else progress
     with _bar(shown) as bar:
-        task = bar.add_task(f"making {folder.name}", total=len(shards), completed=len(shards) - len(todo))
+        task = bar.add_task(
+            f"making {folder.name}", total=len(shards), completed=len(shards) - len(todo)
+        )
         for _ in _made(recipe, todo, num_workers):
             bar.advance(task)
     digests = {split: _join(recipe, folder, split) for split in wanted}
@@ -97,13 +101,20 @@ def generate(recipe: Recipe, folder: Path, workers: int | None = None, progress:
 
 
 def _bar(shown: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("shards"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("shards"),
+    )
     return Progress(*columns, TimeRemainingColumn(), disable=not shown, transient=True)
 
 
 def _shards(recipe: Recipe, folder: Path, split: str) -> list[_Shard]:
     starts = range(0, recipe.counts[split], recipe.shard)
-    return [_Shard(split, start, folder / ".shards" / f"{split}-{start:08d}.npz") for start in starts]
+    return [
+        _Shard(split, start, folder / ".shards" / f"{split}-{start:08d}.npz") for start in starts
+    ]
 
 
 def _finished(shard: _Shard) -> bool:
@@ -146,13 +157,15 @@ def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
                 _make_shard(recipe, shard)
                 yield
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
+    )
     try:
         for done in as_completed([pool.submit(_make_shard, recipe, shard) for shard in todo]):
             done.result()
             yield
     except BaseException:
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (no public way to stop at once)
+        for process in list((pool._processes or {}).values()):
             process.kill()
         raise
     finally:
@@ -162,7 +175,9 @@ def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
 def _start_worker() -> None:
     """One thread per worker, no Ctrl-C of its own, and no life after the parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError, AttributeError):  # not Linux: an orphan ends when its queue closes
+    with contextlib.suppress(
+        OSError, AttributeError
+    ):  # not Linux: an orphan ends when its queue closes
         ctypes.CDLL(None).prctl(_DIED_WITH_PARENT, signal.SIGKILL)
     import torch
 

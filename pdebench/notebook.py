@@ -4,9 +4,8 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from pdebench.harness.data import prepare
-from pdebench.harness.evaluate import Surroundings
+from pdebench.harness.evaluate import Surroundings, seed_everything
 from pdebench.harness.evaluate import evaluate as _evaluate
-from pdebench.harness.evaluate import seed_everything
 from pdebench.harness.record import Record
 from pdebench.solver import Solver
 from pdebench.task import Task
@@ -35,7 +34,11 @@ def evaluate(
     """
     card = task.dataset.card
     root = Path(data) if data is not None else Path(gettempdir()) / "pdebench"
-    described = {"name": card.name, "version": card.version, "made_as": repr(sorted(vars(task.dataset).items(), key=str))}
+    described = {
+        "name": card.name,
+        "version": card.version,
+        "made_as": repr(sorted(vars(task.dataset).items(), key=str)),
+    }
     prepare(root, described, task.dataset)
     seed_everything(seed)
     around = Surroundings(device=device, sealed=(root,), progress=progress)

@@ -91,7 +91,9 @@ def core() -> Plugin:
     folder = Path(__file__).parent
     conf = folder / "conf"
     # An editable install maps pdebench.conf to the conf folder at the root of the checkout.
-    return Plugin("pdebench", "pdebench-suite", __version__, folder if conf.is_dir() else folder.parent)
+    return Plugin(
+        "pdebench", "pdebench-suite", __version__, folder if conf.is_dir() else folder.parent
+    )
 
 
 @cache

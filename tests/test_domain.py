@@ -29,7 +29,8 @@ def test_rectangle_rule_is_spectrally_exact_on_the_torus() -> None:
 @pytest.mark.parametrize(("make", "order"), [(Axis.interval, 2), (Axis.cells, 2)])
 def test_trapezoid_and_midpoint_converge_at_second_order(make, order: int) -> None:
     errors = [
-        abs(float((a.weights * torch.exp(a.nodes)).sum()) - (math.e - 1)) for a in (make(33), make(65))
+        abs(float((a.weights * torch.exp(a.nodes)).sum()) - (math.e - 1))
+        for a in (make(33), make(65))
     ]
     assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
 

@@ -35,12 +35,20 @@ def _runtime_imports(tree: ast.AST) -> list[str]:
     found: list[str] = []
 
     def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             return
         if isinstance(node, ast.Import):
             found.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.extend([node.module] if node.module != "pdebench" else [f"pdebench.{a.name}" for a in node.names])
+            found.extend(
+                [node.module]
+                if node.module != "pdebench"
+                else [f"pdebench.{a.name}" for a in node.names]
+            )
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -61,7 +69,10 @@ def test_imports_point_only_downwards(path: Path) -> None:
 
 def test_only_learning_imports_lightning() -> None:
     for path in _modules():
-        uses = any(name.split(".")[0] == "lightning" for name in _runtime_imports(ast.parse(path.read_text())))
+        uses = any(
+            name.split(".")[0] == "lightning"
+            for name in _runtime_imports(ast.parse(path.read_text()))
+        )
         assert not uses or path.is_relative_to(PACKAGE / "learning"), path
 
 
@@ -82,7 +93,10 @@ def test_plugins_import_neither_each_other_nor_the_upper_layers(path: Path) -> N
             assert allowed, f"{path} imports {name} (L{LAYERS[module]})"
 
 
-@pytest.mark.parametrize("module", ["pdebench", "pdebench.cli", "pdebench.plugins", "pdebench.harness.run", "pdebench.cli.run"])
+@pytest.mark.parametrize(
+    "module",
+    ["pdebench", "pdebench.cli", "pdebench.plugins", "pdebench.harness.run", "pdebench.cli.run"],
+)
 def test_light_modules_import_neither_torch_nor_lightning(module: str) -> None:
     probe = f"import sys, {module}; print([m for m in ('torch', 'lightning', 'h5py', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

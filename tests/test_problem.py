@@ -13,13 +13,25 @@ LAW = Withheld("no equation in this test")
 
 
 def _trajectories(num: int = 6, frames: int = 5) -> Samples:
-    u = torch.arange(num * frames, dtype=torch.float32).view(num, frames, 1, 1, 1).expand(-1, -1, 1, 4, 4)
-    problem = Problem(LAW, GRID, {"u": u[:, 0]}, times=torch.arange(1.0, frames + 1), parameters={"nu": torch.ones(num)})
+    u = (
+        torch.arange(num * frames, dtype=torch.float32)
+        .view(num, frames, 1, 1, 1)
+        .expand(-1, -1, 1, 4, 4)
+    )
+    problem = Problem(
+        LAW,
+        GRID,
+        {"u": u[:, 0]},
+        times=torch.arange(1.0, frames + 1),
+        parameters={"nu": torch.ones(num)},
+    )
     return Samples.of(problem, u.contiguous())
 
 
 def test_wrong_layout_is_named() -> None:
-    with pytest.raises(ValueError, match=r"inputs\['a'\] has shape \(8, 4, 4\), expected \(batch, channel, 4, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"inputs\['a'\] has shape \(8, 4, 4\), expected \(batch, channel, 4, 4\)"
+    ):
         Problem(LAW, GRID, {"a": torch.zeros(8, 4, 4)})
     with pytest.raises(ValueError, match=r"parameters\['nu'\]"):
         Problem(LAW, GRID, {"a": torch.zeros(8, 1, 4, 4)}, parameters={"nu": torch.zeros(3)})

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import ClassVar, final
 
-import torch
 from torch import Tensor
 
 from pdebench.errors import SolverError

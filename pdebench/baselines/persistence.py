@@ -25,7 +25,9 @@ class Persistence(Solver):
         if reason or problem.times is None:
             raise Unsupported(f"persistence: {reason}")
         frame = problem.initial
-        return Solution(frame.unsqueeze(1).expand(-1, len(problem.times), *frame.shape[1:]).contiguous())
+        return Solution(
+            frame.unsqueeze(1).expand(-1, len(problem.times), *frame.shape[1:]).contiguous()
+        )
 
 
 def _unsuitable(problem: Problem) -> str | None:

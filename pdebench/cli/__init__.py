@@ -4,7 +4,10 @@ import sys
 from importlib import import_module
 
 _COMMANDS = {
-    "list": ("pdebench.cli.listing", "solvers, data sets, tasks, metrics, tracks; which plugin ships each"),
+    "list": (
+        "pdebench.cli.listing",
+        "solvers, data sets, tasks, metrics, tracks; which plugin ships each",
+    ),
     "run": ("pdebench.cli.run", "run solvers on tasks; -m sweeps over comma-separated values"),
     "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
     "check": ("pdebench.cli.check", "check that a solver keeps the rules every plugin must keep"),
@@ -47,7 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     if name not in _COMMANDS:
         from pdebench.plugins import nearest
 
-        sys.stderr.write(f"pdebench: '{name}' is no command{nearest(name, list(_COMMANDS))}\n{_usage()}")
+        sys.stderr.write(
+            f"pdebench: '{name}' is no command{nearest(name, list(_COMMANDS))}\n{_usage()}"
+        )
         return 2
     from pdebench.errors import PdebenchError
 
@@ -57,5 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"pdebench {name}: {error}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"\npdebench {name}: interrupted; what was finished is kept, the same command goes on there\n")
+        sys.stderr.write(
+            f"\npdebench {name}: interrupted; what was finished is kept, the same command goes on there\n"
+        )
         return 130

@@ -19,7 +19,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, such as solver.width=8")
     options = parser.parse_args(argv)
     findings = check_named(options.name, options.overrides)
-    table = Table("rule", "on", "", "what failed, why it matters, how to mend it", title=f"solver={options.name}")
+    table = Table(
+        "rule",
+        "on",
+        "",
+        "what failed, why it matters, how to mend it",
+        title=f"solver={options.name}",
+    )
     for finding in findings:
         said = f"{finding.failure}. {finding.why}. {finding.mend}." if finding.failure else ""
         table.add_row(finding.rule, finding.task, "fails" if finding.failure else "holds", said)

@@ -26,7 +26,9 @@ def main(argv: list[str]) -> int:
         description="What can be chosen on the command line, and which plugin ships it.",
     )
     parser.add_argument("group", nargs="?", choices=plugins.GROUPS, help="show only this group")
-    parser.add_argument("--paths", action="store_true", help="where records and data live by default")
+    parser.add_argument(
+        "--paths", action="store_true", help="where records and data live by default"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options = parser.parse_args(argv)
     if options.paths:
@@ -43,7 +45,8 @@ def main(argv: list[str]) -> int:
 
 def _as_json(chosen: list[plugins.Choice], ill: dict[str, str | None]) -> str:
     listed = [
-        {"group": c.group, "name": c.name, "plugin": c.plugin.distribution, "summary": c.summary} for c in chosen
+        {"group": c.group, "name": c.name, "plugin": c.plugin.distribution, "summary": c.summary}
+        for c in chosen
     ]
     return json.dumps({"choices": listed, "quarantined": ill}, indent=2) + "\n"
 
@@ -57,7 +60,10 @@ def _as_text(chosen: list[plugins.Choice], ill: dict[str, str | None]) -> str:
         if not rows:
             continue
         lines.append(f"{title} ({group}=...)")
-        lines += [f"  {c.name:<{width}}  {c.plugin.distribution:<{origin}}  {c.summary}".rstrip() for c in rows]
+        lines += [
+            f"  {c.name:<{width}}  {c.plugin.distribution:<{origin}}  {c.summary}".rstrip()
+            for c in rows
+        ]
         lines.append("")
     if ill:
         lines.append("quarantined plugins")

@@ -16,7 +16,20 @@ from pdebench.errors import ConfigError, PdebenchError
 from pdebench.harness.record import Record
 from pdebench.harness.run import Choices, execute, resolve
 
-_FLAGS_WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"}
+_FLAGS_WITH_VALUE = {
+    "--cfg",
+    "-c",
+    "--package",
+    "-p",
+    "--config-path",
+    "-cp",
+    "--config-name",
+    "-cn",
+    "--config-dir",
+    "-cd",
+    "--info",
+    "-i",
+}
 
 
 def main(argv: list[str]) -> int:
@@ -50,7 +63,9 @@ class _Sweep:
     def run(self, settings: DictConfig) -> None:
         chosen = HydraConfig.get().runtime.choices
         overrides = tuple(HydraConfig.get().overrides.task)
-        choices = Choices(str(chosen["solver"]), str(chosen["task"]), str(chosen["track"]), overrides)
+        choices = Choices(
+            str(chosen["solver"]), str(chosen["task"]), str(chosen["track"]), overrides
+        )
         began = time.perf_counter()
         try:
             run = resolve(settings, choices)
@@ -68,7 +83,9 @@ class _Sweep:
 
     def _line(self, record: Record, recalled: bool) -> str:
         place = f"[{self.done}/{self.total}] " if self.total > 1 else ""
-        outcome = _headline(record) if record.status == "ok" else f"{record.status}: {record.reason}"
+        outcome = (
+            _headline(record) if record.status == "ok" else f"{record.status}: {record.reason}"
+        )
         origin = "recalled" if recalled else "computed"
         return (
             f"{place}{record.task['name']} {record.task.get('track', '')} {record.solver['name']} "
@@ -116,9 +133,13 @@ def _check_keys(overrides: list[str]) -> None:
         key, sign, _ = override.partition("=")
         top = key.lstrip("+~").partition(".")[0].partition("@")[0].partition("/")[0]
         if not sign and not key.startswith("~"):
-            raise ConfigError(f"'{override}' is no override, expected key=value, such as solver=fno")
+            raise ConfigError(
+                f"'{override}' is no override, expected key=value, such as solver=fno"
+            )
         if top not in known and not key.startswith("+"):
-            raise ConfigError(f"'{top}' is no key of the configuration{plugins.nearest(top, known)}")
+            raise ConfigError(
+                f"'{top}' is no key of the configuration{plugins.nearest(top, known)}"
+            )
     _check_solver_keys(overrides)
 
 
@@ -134,12 +155,12 @@ def _check_solver_keys(overrides: list[str]) -> None:
                 continue
             keys = [str(k) for k in content] if OmegaConf.is_dict(content) else []
             if path[1] not in keys:
-                raise ConfigError(f"'{key}' is no key of solver={name}{plugins.nearest(path[1], keys)}")
+                raise ConfigError(
+                    f"'{key}' is no key of solver={name}{plugins.nearest(path[1], keys)}"
+                )
 
 
 def _count(overrides: list[str]) -> int:
     """Number of runs of a sweep: the product over comma lists, ranges and globs."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return math.prod(len(list(o.sweep_string_iterator())) for o in parsed if o.is_sweep_override())
-
-

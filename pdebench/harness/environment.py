@@ -5,7 +5,16 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-_PACKAGES = ("pdebench-suite", "torch", "numpy", "scipy", "lightning", "hydra-core", "h5py", "xarray")
+_PACKAGES = (
+    "pdebench-suite",
+    "torch",
+    "numpy",
+    "scipy",
+    "lightning",
+    "hydra-core",
+    "h5py",
+    "xarray",
+)
 
 
 def device_kind(asked: str) -> str:
@@ -35,7 +44,9 @@ def environment(kind: str) -> dict[str, Any]:
     described: dict[str, Any] = {
         "device": kind,
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()}",

@@ -66,7 +66,7 @@ def seed_everything(seed: int) -> None:
     import random
 
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (third-party solvers draw from the legacy generator)
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
@@ -87,7 +87,9 @@ def evaluate(
     around = surroundings or Surroundings()
     outcome = Outcome()
     status, reason = _attempt(solver, task, seed, around, outcome)
-    solver_facts = {"name": type(solver).__name__.lower(), "target": _qualified(solver)} | (described or {})
+    solver_facts = {"name": type(solver).__name__.lower(), "target": _qualified(solver)} | (
+        described or {}
+    )
     record = Record(
         id=run_id,
         status=status,
@@ -96,7 +98,9 @@ def evaluate(
             "name": task.name,
             "version": task.version,
             "dataset": task.dataset.card.to_json(),
-            "metrics": {m.short: {"name": m.name, "unit": m.unit, "better": m.better} for m in task.metrics},
+            "metrics": {
+                m.short: {"name": m.name, "unit": m.unit, "better": m.better} for m in task.metrics
+            },
             "headline": task.metrics[0].short,
             "evaluate": list(task.evaluate),
             "ladder": list(task.ladder),
@@ -235,22 +239,34 @@ def _time_online(
 def checked(solution: Solution, problem: Problem, target: Tensor, name: str) -> Solution:
     """Return the solution on the target's device, or raise SolverError saying what is wrong with it."""
     if not isinstance(solution, Solution):
-        raise SolverError(f"{name}.solve returned {type(solution).__name__}, expected pdebench.Solution")
+        raise SolverError(
+            f"{name}.solve returned {type(solution).__name__}, expected pdebench.Solution"
+        )
     u = solution.u
     expected = (len(problem), *target.shape[1:])
     if tuple(u.shape) != expected:
         raise SolverError(f"{name}.solve returned u of shape {tuple(u.shape)}, expected {expected}")
     if not u.is_floating_point():
-        raise SolverError(f"{name}.solve returned u of dtype {u.dtype}, expected a real floating dtype")
+        raise SolverError(
+            f"{name}.solve returned u of dtype {u.dtype}, expected a real floating dtype"
+        )
     reference = next(iter(problem.inputs.values()))
     if u.device != reference.device:
-        raise SolverError(f"{name}.solve returned u on {u.device}, expected {reference.device}, where the problem is")
+        raise SolverError(
+            f"{name}.solve returned u on {u.device}, expected {reference.device}, where the problem is"
+        )
     spread = solution.spread
     if spread is not None and spread.shape != u.shape:
-        raise SolverError(f"{name}.solve returned spread of shape {tuple(spread.shape)}, expected {expected}")
+        raise SolverError(
+            f"{name}.solve returned spread of shape {tuple(spread.shape)}, expected {expected}"
+        )
     if not bool(torch.isfinite(u).all()):
         raise Diverged(_first_bad(u, problem, name))
-    return Solution(u.to(target.device), None if spread is None else spread.to(target.device), solution.iterations)
+    return Solution(
+        u.to(target.device),
+        None if spread is None else spread.to(target.device),
+        solution.iterations,
+    )
 
 
 def _first_bad(u: Tensor, problem: Problem, name: str) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 def canonical(value: Any) -> str:
     """Return the canonical JSON text: sorted keys, no spaces, ASCII, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
 
 
 def sha256(text: str) -> str:
@@ -67,7 +69,15 @@ def _owner(target: str) -> str:
 def run_id(task: Any, solver: Any, seed: int, data_digest: str, code_digest: str) -> str:
     """Return the SHA-256 of the canonical JSON of {task, solver, seed, dataset digest, plugin digest}."""
     return sha256(
-        canonical({"task": task, "solver": solver, "seed": seed, "dataset": data_digest, "plugin": code_digest})
+        canonical(
+            {
+                "task": task,
+                "solver": solver,
+                "seed": seed,
+                "dataset": data_digest,
+                "plugin": code_digest,
+            }
+        )
     )
 
 

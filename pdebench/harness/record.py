@@ -69,7 +69,9 @@ class Record:
         try:
             content = json.loads(text)
             if content.get("schema") != SCHEMA:
-                raise StoreError(f"record has schema {content.get('schema')!r}, this version reads {SCHEMA}")
+                raise StoreError(
+                    f"record has schema {content.get('schema')!r}, this version reads {SCHEMA}"
+                )
             return cls(**_numbers(content))
         except (json.JSONDecodeError, TypeError, AttributeError) as error:
             raise StoreError(f"not a record: {error}") from error

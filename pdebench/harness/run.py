@@ -64,7 +64,9 @@ def resolve(config: DictConfig, choices: Choices) -> Run:
         raise ConfigError(f"device={device!r}, expected auto, cpu or cuda")
     for group in ("solver", "task"):
         if not isinstance(settings.get(group), dict) or "_target_" not in settings[group]:
-            raise ConfigError(f"{group} has no _target_; choose one of {', '.join(plugins.names(group))}")
+            raise ConfigError(
+                f"{group} has no _target_; choose one of {', '.join(plugins.names(group))}"
+            )
     store = Path(settings["store"]).expanduser() if settings.get("store") else default_store()
     root = Path(settings["data"]).expanduser() if settings.get("data") else default_data()
     return Run(settings, choices, Store(store), root, device_kind(device))
@@ -137,7 +139,13 @@ def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -
         "task": {"track": run.choices.track, "digest": digest},
     }
     record, arrays = evaluate(
-        solver, task, seed=config["seed"], run_id=run_id, described=facts, config=config, surroundings=around
+        solver,
+        task,
+        seed=config["seed"],
+        run_id=run_id,
+        described=facts,
+        config=config,
+        surroundings=around,
     )
     _save(run, record, arrays)
     hooks.run_finished(config=config, record=record)

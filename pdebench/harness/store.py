@@ -28,7 +28,9 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         if root.exists() and not root.is_dir():
-            raise StoreError(f"store='{root}' is a file, expected a folder (or a name to create one)")
+            raise StoreError(
+                f"store='{root}' is a file, expected a folder (or a name to create one)"
+            )
 
     def path(self, run_id: str, device: str) -> Path:
         """The file of a record; ``device`` is its kind, "cpu" or "cuda"."""

@@ -45,7 +45,8 @@ def build(records: Iterable[Record], arrays: curves.Arrays = _none) -> Board:
     keys = sorted(groups, key=lambda key: (key.task, _track(key.track), key))
     bootstrap = Bootstrap()
     tables = [
-        _table(key, slug, groups[key], arrays, bootstrap) for key, slug in zip(keys, slugs(keys), strict=True)
+        _table(key, slug, groups[key], arrays, bootstrap)
+        for key, slug in zip(keys, slugs(keys), strict=True)
     ]
     return Board(tuple(tables), newest, total)
 
@@ -55,7 +56,9 @@ def _track(name: str) -> int:
     return _TRACKS.index(name) if name in _TRACKS else len(_TRACKS)
 
 
-def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays, bootstrap: Bootstrap) -> Table:
+def _table(
+    key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays, bootstrap: Bootstrap
+) -> Table:
     pooled = pools(records)
     task = max(records, key=lambda record: (record.created, record.id)).task
     headline = str(task.get("headline", ""))
@@ -67,7 +70,10 @@ def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays
 
     scored, replicates = _scores(pooled, metrics, splits, bootstrap)
     unplaced = rows.labelled(
-        [rows.row_of(pool, own, headline, split, ladder) for pool, own in zip(pooled, scored, strict=True)]
+        [
+            rows.row_of(pool, own, headline, split, ladder)
+            for pool, own in zip(pooled, scored, strict=True)
+        ]
     )
     ranked = [position for position, row in enumerate(unplaced) if row.status == "ok"]
     means = np.array([scored[position][split][headline].mean for position in ranked], dtype=float)
@@ -88,7 +94,9 @@ def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays
         reference_error=floor,
         ladder=ladder,
         rows=tuple(done),
-        notes=notes(done, [unplaced[position] for position in ranked], ranking, floor, replaced, ladder),
+        notes=notes(
+            done, [unplaced[position] for position in ranked], ranking, floor, replaced, ladder
+        ),
         over_time=curves.over_time(leading, behind, arrays, split, headline),
         training=curves.training(_fitted(done, behind), behind),
         examples=examples(leading[:_PICTURES], behind, arrays),
@@ -97,24 +105,33 @@ def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays
 
 def _fitted(done: Sequence[Row], behind: Mapping[str, Sequence[Record]]) -> list[Row]:
     """The leading rows among those that have a training curve."""
-    return [row for row in done if any(len(record.curve) > 1 for record in behind[row.id])][:_CURVES]
+    return [row for row in done if any(len(record.curve) > 1 for record in behind[row.id])][
+        :_CURVES
+    ]
 
 
 def _scores(
-    pooled: Sequence[Pool], metrics: Mapping[str, Mapping[str, str]], splits: Sequence[str], bootstrap: Bootstrap
+    pooled: Sequence[Pool],
+    metrics: Mapping[str, Mapping[str, str]],
+    splits: Sequence[str],
+    bootstrap: Bootstrap,
 ) -> tuple[list[dict[str, dict[str, Score]]], Array]:
     """Return each row's scores by split and metric, and the replicates of the headline (R, rows)."""
     done: list[dict[str, dict[str, Score]]] = [{split: {} for split in splits} for _ in pooled]
     headline: Array | None = None
     for split in splits:
         for metric, about in metrics.items():
-            column, replicates = scores(pooled, split, metric, about.get("better", "lower"), bootstrap)
+            column, replicates = scores(
+                pooled, split, metric, about.get("better", "lower"), bootstrap
+            )
             headline = replicates if headline is None else headline
             for own, score in zip(done, column, strict=True):
                 if score is not None:
                     own[split][metric] = score
     if headline is None:
-        raise ValueError("a table without metrics or splits; every record must name its headline metric")
+        raise ValueError(
+            "a table without metrics or splits; every record must name its headline metric"
+        )
     return done, headline
 
 
@@ -125,7 +142,10 @@ def _metrics(records: Sequence[Record], headline: str) -> dict[str, dict[str, st
         for name, about in (record.task.get("metrics") or {}).items():
             if not found.get(str(name)):
                 found[str(name)] = {str(key): str(value) for key, value in about.items()}
-    return {name: {"name": name, "unit": "1", "better": "lower"} | about for name, about in found.items()}
+    return {
+        name: {"name": name, "unit": "1", "better": "lower"} | about
+        for name, about in found.items()
+    }
 
 
 def _splits(task: Mapping[str, Any], records: Sequence[Record]) -> tuple[str, ...]:

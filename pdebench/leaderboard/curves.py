@@ -23,7 +23,11 @@ def leading(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def over_time(
-    rows: Sequence[Row], records: Mapping[str, Sequence[Record]], arrays: Arrays, split: str, metric: str
+    rows: Sequence[Row],
+    records: Mapping[str, Sequence[Record]],
+    arrays: Arrays,
+    split: str,
+    metric: str,
 ) -> dict[str, Any] | None:
     """Return the headline error of each row against time, or None for steady tasks.
 
@@ -40,7 +44,9 @@ def over_time(
                 continue
             scores = np.asarray(held[f"{split}/{metric}"], dtype=float)
             if times is None:
-                times = np.asarray(held["example/times"] if "example/times" in held else np.arange(scores.shape[1]))
+                times = np.asarray(
+                    held["example/times"] if "example/times" in held else np.arange(scores.shape[1])
+                )
             if scores.ndim == 2 and scores.shape[1] == len(times):
                 pieces.append(scores)
         if pieces:
@@ -55,7 +61,9 @@ def _spread(scores: np.ndarray[Any, Any]) -> dict[str, list[float | None]]:
     return {"mean": rounded(scores.mean(0)), "low": rounded(low), "high": rounded(high)}
 
 
-def training(rows: Sequence[Row], records: Mapping[str, Sequence[Record]]) -> tuple[dict[str, Any], ...]:
+def training(
+    rows: Sequence[Row], records: Mapping[str, Sequence[Record]]
+) -> tuple[dict[str, Any], ...]:
     """Return the training curves of the rows that have one: epoch, seconds, training and validation loss."""
     done: list[dict[str, Any]] = []
     for row in rows:
@@ -69,7 +77,8 @@ def training(rows: Sequence[Row], records: Mapping[str, Sequence[Record]]) -> tu
 def _columns(curve: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
     columns = {"epoch": "epoch", "seconds": "seconds", "train": "train_loss", "valid": "valid_loss"}
     return {
-        name: rounded(np.array([float(entry.get(key, "nan")) for entry in curve])) for name, key in columns.items()
+        name: rounded(np.array([float(entry.get(key, "nan")) for entry in curve]))
+        for name, key in columns.items()
     }
 
 

@@ -17,7 +17,9 @@ _POINTS = 160  # points of a line in one dimension
 Field = np.ndarray[Any, Any]
 
 
-def examples(rows: Sequence[Row], records: Mapping[str, Sequence[Record]], arrays: Arrays) -> dict[str, Any] | None:
+def examples(
+    rows: Sequence[Row], records: Mapping[str, Sequence[Record]], arrays: Arrays
+) -> dict[str, Any] | None:
     """Return the first sample's fields for every row that kept some, or None.
 
     The scale is the largest absolute value of the reference. Differences are shown on the same scale after
@@ -43,7 +45,9 @@ def examples(rows: Sequence[Row], records: Mapping[str, Sequence[Record]], array
     return shown | {"rows": done} if done else None
 
 
-def _first(records: Sequence[Record], arrays: Arrays) -> tuple[Field, Field, Field | None, Field | None] | None:
+def _first(
+    records: Sequence[Record], arrays: Arrays
+) -> tuple[Field, Field, Field | None, Field | None] | None:
     """Return prediction and reference (frames, *S) of the first sample and channel, times and points (N, d)."""
     for record in records:
         held = arrays(record) or {}
@@ -52,7 +56,8 @@ def _first(records: Sequence[Record], arrays: Arrays) -> tuple[Field, Field, Fie
         times = np.asarray(held["example/times"]) if "example/times" in held else None
         points = np.asarray(held["example/points"]) if "example/points" in held else None
         prediction, reference = (
-            _first_channel(np.asarray(held[f"example/{name}"]), times is not None) for name in ("prediction", "reference")
+            _first_channel(np.asarray(held[f"example/{name}"]), times is not None)
+            for name in ("prediction", "reference")
         )
         if reference.ndim >= 2 and reference.size:
             return prediction, reference, times, points
@@ -64,14 +69,18 @@ def _first_channel(fields: Field, timed: bool) -> Field:
     return fields[0, :, 0] if timed else fields[0, :1]
 
 
-def _described(own: Field, times: Field | None, points: Field | None, scale: float) -> dict[str, Any]:
+def _described(
+    own: Field, times: Field | None, points: Field | None, scale: float
+) -> dict[str, Any]:
     frames = [float(times[0]), float(times[-1])] if times is not None else []
     kind = "line" if own.ndim == 2 and points is None else "image"
     slice_of = "central slice of a field in three dimensions" if own.ndim == 4 else ""
     return {"kind": kind, "scale": scale, "frames": frames[: len(own)], "remark": slice_of}
 
 
-def _compared(prediction: Field, reference: Field, scale: float, points: Field | None) -> dict[str, Any]:
+def _compared(
+    prediction: Field, reference: Field, scale: float, points: Field | None
+) -> dict[str, Any]:
     difference = prediction - reference
     factor = _factor(difference, scale)
     return {
@@ -94,7 +103,9 @@ def _drawn(field: Field, scale: float, points: Field | None) -> str | list[float
     if points is not None and field.ndim == 1 and points.ndim == 2 and len(points) == len(field):
         return image(rastered(field, points), scale)
     if field.ndim == 1:
-        return rounded(field[np.linspace(0, len(field) - 1, min(len(field), _POINTS)).round().astype(int)])
+        return rounded(
+            field[np.linspace(0, len(field) - 1, min(len(field), _POINTS)).round().astype(int)]
+        )
     while field.ndim > 2:
         field = field[..., field.shape[-1] // 2]
     return image(_smaller(field), scale)
@@ -123,7 +134,9 @@ def rastered(field: Field, points: Field) -> Field:
     low, high = plane.min(0), plane.max(0)
     size = (high - low).max() or 1.0
     pixels = np.maximum(np.ceil((high - low) / size * _EDGE).astype(int), 1)
-    axes = [low[k] + (np.arange(pixels[k]) + 0.5) / pixels[k] * (high[k] - low[k]) for k in range(2)]
+    axes = [
+        low[k] + (np.arange(pixels[k]) + 0.5) / pixels[k] * (high[k] - low[k]) for k in range(2)
+    ]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     spacing = math.sqrt(max(float(np.prod(high - low)), 1e-30) / len(points))
     distance, nearest = cKDTree(plane).query(grid)

@@ -19,7 +19,18 @@ _ELSEWHERE = {  # parts of a task's configuration that other fields of the key s
     "ladder",
     "published",
 }
-_SPELT_OUT = {"solver", "task", "track", "seed", "device", "threads", "store", "data", "logger", "retry"}
+_SPELT_OUT = {
+    "solver",
+    "task",
+    "track",
+    "seed",
+    "device",
+    "threads",
+    "store",
+    "data",
+    "logger",
+    "retry",
+}
 
 
 def canonical(value: Any) -> str:
@@ -51,7 +62,9 @@ def key_of(record: Record) -> Key:
         track=str(task.get("track") or ""),
         device=record.device,
         hardware=hardware(record.environment),
-        precision=str(record.environment.get("precision") or config.get("precision") or "as configured"),
+        precision=str(
+            record.environment.get("precision") or config.get("precision") or "as configured"
+        ),
         version=str(task.get("version", "")),
         dataset=str(task.get("digest") or digest(task.get("dataset") or {}, 64)),
         headline=str((task.get("metrics") or {}).get(headline, {}).get("name", headline)),
@@ -82,7 +95,9 @@ def family_of(record: Record) -> str:
         return str(named)
     package = str(solver.get("target") or "").partition(".")[0].replace("_", "-")
     plugin = str(solver.get("plugin") or package)
-    return "baseline" if plugin in ("pdebench", "pdebench-suite") else plugin.removeprefix("pdebench-")
+    return (
+        "baseline" if plugin in ("pdebench", "pdebench-suite") else plugin.removeprefix("pdebench-")
+    )
 
 
 def command_of(record: Record) -> str:

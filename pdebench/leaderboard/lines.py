@@ -11,7 +11,11 @@ from pdebench.leaderboard.board import Row, Run, Table
 from pdebench.leaderboard.resampling import LEVEL
 
 SCHEMA = 1
-_OF_THE_RECORD = {"environment", "versions", "config"}  # the page and the store have them; a line would be all of it
+_OF_THE_RECORD = {
+    "environment",
+    "versions",
+    "config",
+}  # the page and the store have them; a line would be all of it
 _OF_THE_PLOTS = {"rows", "over_time", "training", "examples", "key"}
 
 
@@ -29,18 +33,35 @@ def plain(value: Any) -> Any:
 def table_line(table: Table) -> dict[str, Any]:
     """Return what a table says besides its rows."""
     own = {f.name: getattr(table, f.name) for f in fields(table) if f.name not in _OF_THE_PLOTS}
-    return plain({"kind": "table", "schema": SCHEMA, "level": LEVEL, **own, "key": asdict(table.key)})
+    return plain(
+        {"kind": "table", "schema": SCHEMA, "level": LEVEL, **own, "key": asdict(table.key)}
+    )
 
 
 def row_line(table: Table, row: Row) -> dict[str, Any]:
     """Return what a row says, its runs without their environment and configuration."""
-    own = {f.name: getattr(row, f.name) for f in fields(row) if f.name not in ("runs", "scores", "costs", "versus")}
-    scores = {split: {name: _given(score) for name, score in of.items()} for split, of in row.scores.items()}
+    own = {
+        f.name: getattr(row, f.name)
+        for f in fields(row)
+        if f.name not in ("runs", "scores", "costs", "versus")
+    }
+    scores = {
+        split: {name: _given(score) for name, score in of.items()}
+        for split, of in row.scores.items()
+    }
     costs = {phase: _given(cost) for phase, cost in row.costs.items()}
     runs = [run_line(run) for run in row.runs]
     versus = None if row.versus is None else _given(row.versus)
     return plain(
-        {"kind": "row", "table": table.slug, **own, "scores": scores, "costs": costs, "versus": versus, "runs": runs}
+        {
+            "kind": "row",
+            "table": table.slug,
+            **own,
+            "scores": scores,
+            "costs": costs,
+            "versus": versus,
+            "runs": runs,
+        }
     )
 
 
@@ -75,7 +96,11 @@ def from_jsonl(text: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
             elif content["kind"] == "row" and found and content["table"] == found[-1][0]["slug"]:
                 found[-1][1].append(content)
             else:
-                raise ValueError(f"kind {content['kind']!r} is out of place or of another schema than {SCHEMA}")
+                raise ValueError(
+                    f"kind {content['kind']!r} is out of place or of another schema than {SCHEMA}"
+                )
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"line {position} is no line of a board: {error}; run 'pdebench board' again") from error
+            raise StoreError(
+                f"line {position} is no line of a board: {error}; run 'pdebench board' again"
+            ) from error
     return found

@@ -78,7 +78,9 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
     ]
     further = [name for name in table["metrics"] if name != headline]
     columns += [(text(name), lambda row, m=name: _score(row, split, m)) for name in further]
-    columns += [(f"on {text(name)}", lambda row, s=name: _score(row, s, headline)) for name in shifted]
+    columns += [
+        (f"on {text(name)}", lambda row, s=name: _score(row, s, headline)) for name in shifted
+    ]
     columns += [
         ("Fit", lambda row: seconds(row["costs"].get("fit", {}).get("seconds"))),
         ("Prepare", lambda row: seconds(row["costs"].get("prepare", {}).get("seconds"))),
@@ -88,7 +90,12 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
         columns += [("At equal error", _versus), ("Break-even", _break_even)]
     columns += [
         ("Parameters", lambda row: count(row["parameters"])),
-        ("Memory", lambda row: memory(max((c.get("peak_bytes") or 0 for c in row["costs"].values()), default=0) or None)),
+        (
+            "Memory",
+            lambda row: memory(
+                max((c.get("peak_bytes") or 0 for c in row["costs"].values()), default=0) or None
+            ),
+        ),
         ("Uses", lambda row: ", ".join(text(use) for use in row["uses"]) or "—"),
         ("Seeds × samples", lambda row: f"{row['seeds_ok']} × {row['samples']}"),
         ("Status", _status),
@@ -98,7 +105,10 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
 
 def _grid(columns: Sequence[Column], rows: Sequence[Line]) -> str:
     head = "| " + " | ".join(name for name, _ in columns) + " |"
-    rule = "|" + "|".join(" --- " if name in ("Solver", "Family", "Uses", "Status") else " ---: " for name, _ in columns)
+    rule = "|" + "|".join(
+        " --- " if name in ("Solver", "Family", "Uses", "Status") else " ---: "
+        for name, _ in columns
+    )
     body = ["| " + " | ".join(cell(row) for _, cell in columns) + " |" for row in rows]
     return "\n".join([head, f"{rule}|", *body])
 
@@ -149,7 +159,9 @@ def _status(row: Line) -> str:
 def _commands(rows: Sequence[Line]) -> str:
     """Return one command per row, folded; the fence is longer than any run of backticks inside."""
     commands = [_BREAKS.sub(" ", row["runs"][0]["command"]) for row in rows if row["runs"]]
-    longest = max((len(run) for command in commands for run in re.findall("`+", command)), default=0)
+    longest = max(
+        (len(run) for command in commands for run in re.findall("`+", command)), default=0
+    )
     fence = "`" * max(3, longest + 1)
     body = "\n".join([f"{fence}sh", *commands, fence])
     return f"<details><summary>Commands (first seed of each row)</summary>\n\n{body}\n\n</details>"

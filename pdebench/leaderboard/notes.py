@@ -17,14 +17,24 @@ def reference_error(card: Mapping[str, Any], split: str, metric: Mapping[str, st
     The card states relative L2 errors by split, so they bound dimensionless errors only.
     """
     stated = card.get("reference_error")
-    if not isinstance(stated, Mapping) or not stated or metric.get("unit") != "1" or metric.get("better") != "lower":
+    if (
+        not isinstance(stated, Mapping)
+        or not stated
+        or metric.get("unit") != "1"
+        or metric.get("better") != "lower"
+    ):
         return None
     value = stated.get(split, max(stated.values()))
     return float(value)
 
 
 def notes(
-    rows: Sequence[Row], ranked: Sequence[Row], ranking: Ranking, floor: float | None, replaced: int, ladder: Sequence[str]
+    rows: Sequence[Row],
+    ranked: Sequence[Row],
+    ranking: Ranking,
+    floor: float | None,
+    replaced: int,
+    ladder: Sequence[str],
 ) -> tuple[str, ...]:
     """Return the notes of one table; ``ranked`` are the rows in the order that ``ranking`` counts them."""
     said = [_ties(ranked, ranking)] if len(ranked) > 1 else []
@@ -37,7 +47,11 @@ def notes(
     if single:
         whose = "every row" if single == len(ranked) else f"{single} of {len(ranked)} rows"
         said.append(f"One seed in {whose}: those intervals are over samples only.")
-    missing = [name for name in ladder if not any(row.ladder is not None and row.solver == name.split()[0] for row in rows)]
+    missing = [
+        name
+        for name in ladder
+        if not any(row.ladder is not None and row.solver == name.split()[0] for row in rows)
+    ]
     if missing:
         said.append(f"No record yet of the classical ladder's {', '.join(missing)}.")
     if replaced:
@@ -53,7 +67,10 @@ def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:
     if not runs:
         return "Every difference between rows is outside the 95 % intervals (paired over samples, over seeds)."
     place = {position: number for number, position in enumerate(ranking.order, start=1)}
-    groups = [f"{_names([ranked[k].label for k in run])} ({place[run[0]]}–{place[run[-1]]})" for run in runs[:_SHOWN]]
+    groups = [
+        f"{_names([ranked[k].label for k in run])} ({place[run[0]]}–{place[run[-1]]})"
+        for run in runs[:_SHOWN]
+    ]
     rest = f"; and {len(runs) - _SHOWN} more groups" if len(runs) > _SHOWN else ""
     return (
         "Within the 95 % intervals of their differences (paired over samples, over seeds), so not told apart: "

@@ -31,7 +31,12 @@ def html(board: Board) -> str:
     )
     page = _asset("page.html")
     # The data come last: nothing in them is looked through for placeholders.
-    for name, content in (("POLICY", policy), ("STYLE", style), ("SCRIPT", script), ("DATA", embedded(content_of(board)))):
+    for name, content in (
+        ("POLICY", policy),
+        ("STYLE", style),
+        ("SCRIPT", script),
+        ("DATA", embedded(content_of(board))),
+    ):
         page = page.replace(f"@@{name}@@", content, 1)
     return page
 
@@ -84,12 +89,18 @@ def content_of(board: Board) -> dict[str, Any]:
 
 def _table(table: Table, shared: Shared) -> dict[str, Any]:
     figures = {"over_time": table.over_time, "training": table.training, "examples": table.examples}
-    return table_line(table) | {"rows": [_row(table, row, shared) for row in table.rows]} | plain(figures)
+    return (
+        table_line(table)
+        | {"rows": [_row(table, row, shared) for row in table.rows]}
+        | plain(figures)
+    )
 
 
 def _row(table: Table, row: Row, shared: Shared) -> dict[str, Any]:
     line = row_line(table, row)
-    return {k: v for k, v in line.items() if k not in ("kind", "table")} | {"runs": [_run(run, shared) for run in row.runs]}
+    return {k: v for k, v in line.items() if k not in ("kind", "table")} | {
+        "runs": [_run(run, shared) for run in row.runs]
+    }
 
 
 def _run(run: Run, shared: Shared) -> dict[str, Any]:
@@ -100,5 +111,7 @@ def _run(run: Run, shared: Shared) -> dict[str, Any]:
         "load": plain(load),
         "environment": shared.refer(environment),
         "versions": shared.refer(dict(run.versions)),
-        "config": {str(key): shared.refer(value) for key, value in run.config.items() if key != "seed"},
+        "config": {
+            str(key): shared.refer(value) for key, value in run.config.items() if key != "seed"
+        },
     }

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 # Anchors of the palette at -1 ... 1 (sRGB): blue through near-white to red, equally dark at both ends.
-_ANCHORS = ((9, 31, 92), (38, 93, 171), (112, 165, 215), (244, 243, 240), (226, 147, 106), (178, 62, 36), (90, 14, 16))
+_ANCHORS = (
+    (9, 31, 92),
+    (38, 93, 171),
+    (112, 165, 215),
+    (244, 243, 240),
+    (226, 147, 106),
+    (178, 62, 36),
+    (90, 14, 16),
+)
 _MISSING = 255  # index of what is not finite or outside the domain: transparent
 _MIDDLE = 127
 
@@ -27,7 +35,9 @@ _OPACITY = bytes([255] * _MISSING + [0])
 
 def image(field: np.ndarray[Any, Any], scale: float) -> str:
     """Return a data URI of the field (X, Y), coloured from -scale to scale; x runs right, y up."""
-    safe = np.nan_to_num(np.asarray(field, dtype=float) / (scale or 1.0), nan=0.0, posinf=1.0, neginf=-1.0)
+    safe = np.nan_to_num(
+        np.asarray(field, dtype=float) / (scale or 1.0), nan=0.0, posinf=1.0, neginf=-1.0
+    )
     index = np.round(np.clip(safe, -1, 1) * _MIDDLE).astype(np.int16) + _MIDDLE
     index[~np.isfinite(field)] = _MISSING
     return encoded(index.T[::-1].astype(np.uint8))
@@ -51,7 +61,12 @@ def encoded(index: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )
 
 
 def colour_bar() -> str:

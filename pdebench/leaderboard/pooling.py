@@ -43,7 +43,9 @@ class Pool:
 
 def pools(records: Iterable[Record]) -> list[Pool]:
     """Group one table's records into rows; of several records of a seed (older code) the newest counts."""
-    groups: dict[tuple[str, str, str, str], dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[str, str, str, str], dict[int, list[Record]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for record in records:
         groups[setting_of(record)][record.seed].append(record)
     done: list[Pool] = []
@@ -76,7 +78,9 @@ def _summary(values: list[Array], better: str, low: float, high: float) -> Score
     mean = float(np.mean([v.mean() for v in values]))
     if not np.isfinite(together).all():
         return Score(mean=mean)
-    worst = {"higher": together.min(), "zero": together[np.abs(together).argmax()]}.get(better, together.max())
+    worst = {"higher": together.min(), "zero": together[np.abs(together).argmax()]}.get(
+        better, together.max()
+    )
     interval = (low, high) if len(together) > 1 else (None, None)
     return Score(mean, *interval, median=float(np.median(together)), worst=float(worst))
 
@@ -85,7 +89,11 @@ def costs(pool: Pool) -> dict[str, Cost]:
     """Return the phases' costs: ``solve`` per sample, the others as they are."""
     done: dict[str, Cost] = {}
     for phase in ("fit", "prepare", "solve"):
-        found = [record.costs[phase] for record in pool.records if "seconds" in record.costs.get(phase, {})]
+        found = [
+            record.costs[phase]
+            for record in pool.records
+            if "seconds" in record.costs.get(phase, {})
+        ]
         if found:
             done[phase] = _cost(found)
     return done

@@ -58,7 +58,9 @@ def rank(means: Array, replicates: Array, better: str, floor: float = 0.0) -> Ra
     drawn = badness(replicates, better)
     count = len(bad)
     tail = (1 - LEVEL) / 2
-    below: Flags = np.zeros((count, count), dtype=bool)  # [i, j]: row i is better than row j beyond the interval
+    below: Flags = np.zeros(
+        (count, count), dtype=bool
+    )  # [i, j]: row i is better than row j beyond the interval
     for i in range(count):
         worse_share = (drawn[:, i : i + 1] >= drawn).mean(0)
         below[i] = (worse_share < tail) & (bad - bad[i] > floor)

@@ -42,7 +42,9 @@ class Bootstrap:
         """Fraction of each of ``num`` seeds in every replicate of the row at position ``row``, (R, S)."""
         if (row, num) not in self._seeds:
             random = np.random.default_rng((self._seed, row, num))
-            self._seeds[row, num] = random.multinomial(num, np.full(num, 1 / num), size=self._resamples) / num
+            self._seeds[row, num] = (
+                random.multinomial(num, np.full(num, 1 / num), size=self._resamples) / num
+            )
         return self._seeds[row, num]
 
     def replicates(self, rows: Sequence[Sequence[Array]]) -> Array:
@@ -56,7 +58,9 @@ class Bootstrap:
         for position, row in enumerate(rows):
             own = means[:, start : start + len(row)]
             start += len(row)
-            done[:, position] = own[:, 0] if len(row) == 1 else (own * self._shares(position, len(row))).sum(1)
+            done[:, position] = (
+                own[:, 0] if len(row) == 1 else (own * self._shares(position, len(row))).sum(1)
+            )
         return done
 
     def _means(self, values: Sequence[Array]) -> Array:

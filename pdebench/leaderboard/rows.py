@@ -12,7 +12,16 @@ from pdebench.leaderboard.pooling import Pool, costs
 from pdebench.leaderboard.ranking import Ranking, badness
 
 # Unranked rows: the nearer to a result, the higher.
-_ORDER = ("ok", "partial", "unranked", "timeout", "out_of_memory", "diverged", "failed", "unsupported")
+_ORDER = (
+    "ok",
+    "partial",
+    "unranked",
+    "timeout",
+    "out_of_memory",
+    "diverged",
+    "failed",
+    "unsupported",
+)
 
 Scores = Mapping[str, Mapping[str, Score]]
 
@@ -21,7 +30,9 @@ def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequen
     """Return the row of one pool, not yet placed."""
     name, plugin, version, setting = pool.setting
     newest = pool.newest
-    overrides = tuple(str(o) for o in newest.solver.get("overrides") or () if str(o).startswith("solver."))
+    overrides = tuple(
+        str(o) for o in newest.solver.get("overrides") or () if str(o).startswith("solver.")
+    )
     status, reason = _status(pool, scores.get(split, {}).get(headline), headline, split)
     values = pool.values(split, headline)
     return Row(
@@ -49,12 +60,24 @@ def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequen
 
 def _runs(pool: Pool) -> list[Run]:
     return [
-        Run(r.id, r.seed, r.status, r.reason, r.created, command_of(r), r.environment, r.versions, r.config)
+        Run(
+            r.id,
+            r.seed,
+            r.status,
+            r.reason,
+            r.created,
+            command_of(r),
+            r.environment,
+            r.versions,
+            r.config,
+        )
         for r in pool.records
     ]
 
 
-def _status(pool: Pool, score: Score | None, headline: str, split: str) -> tuple[RowStatus, str | None]:
+def _status(
+    pool: Pool, score: Score | None, headline: str, split: str
+) -> tuple[RowStatus, str | None]:
     """Return the row's status and the sentence that explains it."""
     ill = [record for record in pool.records if record.status != "ok"]
     if ill:
@@ -85,9 +108,14 @@ def _rung(name: str, overrides: tuple[str, ...], ladder: Sequence[str]) -> int |
 def labelled(rows: Sequence[Row]) -> list[Row]:
     """Give every row a label of its own: name and overrides, then version and setting as far as needed."""
     named = [replace(row, label=" ".join((row.solver, *_short(row.overrides)))) for row in rows]
-    for addition in (lambda row: f"{row.label} v{row.version}", lambda row: f"{row.label} #{row.setting}"):
+    for addition in (
+        lambda row: f"{row.label} v{row.version}",
+        lambda row: f"{row.label} #{row.setting}",
+    ):
         count = Counter(row.label for row in named)
-        wanted = [replace(row, label=addition(row)) if count[row.label] > 1 else row for row in named]
+        wanted = [
+            replace(row, label=addition(row)) if count[row.label] > 1 else row for row in named
+        ]
         if len({row.label for row in wanted}) > len(count):
             named = wanted
     return named
@@ -100,7 +128,8 @@ def _short(overrides: tuple[str, ...]) -> list[str]:
 def placed(rows: Sequence[Row], ranked: Sequence[int], ranking: Ranking) -> list[Row]:
     """Return ranked rows in order with place and rank set, then the others from near-results to unsupported."""
     first = [
-        replace(rows[ranked[k]], place=place, rank=ranking.sets[k]) for place, k in enumerate(ranking.order, start=1)
+        replace(rows[ranked[k]], place=place, rank=ranking.sets[k])
+        for place, k in enumerate(ranking.order, start=1)
     ]
     others = [row for position, row in enumerate(rows) if position not in set(ranked)]
     return first + sorted(others, key=lambda row: (_ORDER.index(row.status), row.label))

@@ -45,7 +45,9 @@ class LearnedSolver(Solver):
     uses: ClassVar[frozenset[Use]] = frozenset({"labels"})
 
     def __init__(self, form: Form | None = None, training: Training | None = None) -> None:
-        importlib.import_module("pdebench.learning.fit")  # seconds of import that fit's clock must not see
+        importlib.import_module(
+            "pdebench.learning.fit"
+        )  # seconds of import that fit's clock must not see
         self.form: Form = form or OneShot()
         self.training = training or Training()
         self.model: Scaled | None = None

@@ -6,7 +6,9 @@ __all__ = ["check_solver"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "check_solver":  # loaded when used: golden-vector tests need neither Hydra nor the harness
+    if (
+        name == "check_solver"
+    ):  # loaded when used: golden-vector tests need neither Hydra nor the harness
         from pdebench.testing.conformance import check_solver
 
         return check_solver

@@ -69,7 +69,9 @@ def _answer(solver: Solver, problem: Problem) -> Solution:
 def _shape(make: Make, task: Task) -> str | None:
     solver = _fitted(make, task)
     samples = task.samples("test")
-    checked(_answer(solver, samples.problem), samples.problem, samples.target, type(solver).__name__)
+    checked(
+        _answer(solver, samples.problem), samples.problem, samples.target, type(solver).__name__
+    )
     return None
 
 
@@ -77,7 +79,9 @@ def _batch(make: Make, task: Task) -> str | None:
     solver = _fitted(make, task)
     problem = task.samples("test").problem
     together = _answer(solver, problem).u
-    alone = torch.cat([_answer(solver, problem.take(slice(i, i + 1))).u for i in range(len(problem))])
+    alone = torch.cat(
+        [_answer(solver, problem.take(slice(i, i + 1))).u for i in range(len(problem))]
+    )
     return _compare(alone, together, "solving samples one by one changes the answer", _ROUND_OFF)
 
 
@@ -95,7 +99,12 @@ def _round_trip(make: Make, task: Task) -> str | None:
         seed_everything(1)
         again = make()
         again.load(Path(folder))
-    return _compare(_answer(again, problem).u, _answer(solver, problem).u, "the loaded solver answers otherwise", 0.0)
+    return _compare(
+        _answer(again, problem).u,
+        _answer(solver, problem).u,
+        "the loaded solver answers otherwise",
+        0.0,
+    )
 
 
 def _global_state(make: Make, task: Task) -> str | None:
@@ -105,7 +114,11 @@ def _global_state(make: Make, task: Task) -> str | None:
     _answer(_fitted(make, task), problem)
     after = _settings()
     changed = [name for name in before if before[name] != after[name]]
-    changed += [f"inputs[{name!r}]" for name, value in copies.items() if not torch.equal(value, problem.inputs[name])]
+    changed += [
+        f"inputs[{name!r}]"
+        for name, value in copies.items()
+        if not torch.equal(value, problem.inputs[name])
+    ]
     return f"changed: {', '.join(changed)}" if changed else None
 
 
@@ -124,11 +137,20 @@ def _compare(got: Tensor, expected: Tensor, said: str, tolerance: float) -> str 
         return f"{said}: shapes {tuple(got.shape)} and {tuple(expected.shape)}"
     scale = float(expected.double().norm()) or 1.0
     difference = float((got.double() - expected.double()).norm()) / scale
-    return None if difference <= tolerance else f"{said}: relative difference {difference:.1e}, allowed {tolerance:g}"
+    return (
+        None
+        if difference <= tolerance
+        else f"{said}: relative difference {difference:.1e}, allowed {tolerance:g}"
+    )
 
 
 RULES = (
-    Rule("shape", "scores compare like with like", "return Solution(u) with u like the target, floating, finite", _shape),
+    Rule(
+        "shape",
+        "scores compare like with like",
+        "return Solution(u) with u like the target, floating, finite",
+        _shape,
+    ),
     Rule(
         "batch independence",
         "a score must not depend on how many problems are solved together",
@@ -172,7 +194,13 @@ def check_rules(make: Make, tasks: Sequence[Task] = ()) -> list[Finding]:
     for task in tasks or conformance_tasks():
         applies, wrong = _supported(make, task)
         findings.append(
-            Finding("supports", task.name, wrong, "a skip must carry its reason", "return a sentence or None")
+            Finding(
+                "supports",
+                task.name,
+                wrong,
+                "a skip must carry its reason",
+                "return a sentence or None",
+            )
         )
         if not applies:
             continue
@@ -204,10 +232,23 @@ def check_config(name: str) -> list[Finding]:
     content = OmegaConf.to_container(OmegaConf.load(choice.file))
     keys = set(content) if isinstance(content, dict) else set()
     target = str(content["_target_"]) if isinstance(content, dict) and "_target_" in content else ""
-    missing = sorted(set(inspect.signature(get_object(target)).parameters) - keys) if target else ["_target_"]
-    why, mend = "a reader must see every choice in one file", f"add the keys to {choice.file.name}, with unit comments"
+    missing = (
+        sorted(set(inspect.signature(get_object(target)).parameters) - keys)
+        if target
+        else ["_target_"]
+    )
+    why, mend = (
+        "a reader must see every choice in one file",
+        f"add the keys to {choice.file.name}, with unit comments",
+    )
     return [
-        Finding("config lists every argument", name, f"missing: {', '.join(missing)}" if missing else None, why, mend),
+        Finding(
+            "config lists every argument",
+            name,
+            f"missing: {', '.join(missing)}" if missing else None,
+            why,
+            mend,
+        ),
         Finding(
             "config has a summary",
             name,
@@ -220,28 +261,40 @@ def check_config(name: str) -> list[Finding]:
 
 def check_import(package: str) -> Finding:
     """Check, in a fresh interpreter, that importing a plugin package imports neither torch nor lightning."""
-    probe = f"import sys, {package}; print(*[m for m in ('torch', 'lightning') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    probe = (
+        f"import sys, {package}; print(*[m for m in ('torch', 'lightning') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=False
+    )
     heavy = done.stdout.split()
     failure = done.stderr.strip().splitlines()[-1] if done.returncode else None
     failure = failure or (f"imports {', '.join(heavy)}" if heavy else None)
     mend = f"move imports out of {package}/__init__.py"
-    return Finding("light import", package, failure, "pdebench list loads every plugin package", mend)
+    return Finding(
+        "light import", package, failure, "pdebench list loads every plugin package", mend
+    )
 
 
-def check_named(name: str, overrides: Sequence[str] = (), tasks: Sequence[Task] = ()) -> list[Finding]:
+def check_named(
+    name: str, overrides: Sequence[str] = (), tasks: Sequence[Task] = ()
+) -> list[Finding]:
     """Check ``solver=name`` as shipped, with overrides: its configuration, its package and its behaviour."""
     config = OmegaConf.to_container(compose([f"solver={name}", *overrides]).solver, resolve=True)
     check_types(config, "solver")
     package = plugins.require("solver", name).plugin.package
-    return [check_import(package), *check_config(name), *check_rules(lambda: build(config, "solver"), tasks)]
+    return [
+        check_import(package),
+        *check_config(name),
+        *check_rules(lambda: build(config, "solver"), tasks),
+    ]
 
 
 def check_solver(name: str, *overrides: str, tasks: Sequence[Task] = ()) -> None:
     """Assert that ``solver=name`` keeps every rule; the message says what failed, why it matters and how to mend it.
 
-        def test_my_solver_keeps_the_rules():
-            check_solver("my_solver", "solver.width=8")
+    def test_my_solver_keeps_the_rules():
+        check_solver("my_solver", "solver.width=8")
     """
     failed = [f for f in check_named(name, overrides, tasks) if f.failure]
     said = [f"{f.rule} [{f.task}]: {f.failure}. Why: {f.why}. Mend: {f.mend}." for f in failed]

@@ -61,7 +61,9 @@ class DecayingModes(Dataset):
     def split(self, name: str) -> Samples:
         num = _COUNTS[name]
         generator = torch.Generator().manual_seed(len(name))
-        waves = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, -2.0], [2.0, -1.0]], dtype=torch.float64)
+        waves = torch.tensor(
+            [[1.0, 2.0], [2.0, 1.0], [1.0, -2.0], [2.0, -1.0]], dtype=torch.float64
+        )
         amplitude, phase = torch.rand(2, num, len(waves), generator=generator, dtype=torch.float64)
         domain = Grid.torus((self.grid, self.grid))
         angle = 2 * math.pi * (domain.points @ waves.T + phase[:, None])

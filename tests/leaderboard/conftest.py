@@ -66,19 +66,38 @@ def make_record(
     config = {
         "seed": seed,
         "threads": None,
-        "solver": solver_config or {"_target_": f"pdebench_{solver}.solver.Solver", "overrides": list(overrides)},
-        "task": {"_target_": "pdebench.task.Task", "budget": {"epochs": 30}, "question": {"history": 10}}
+        "solver": solver_config
+        or {"_target_": f"pdebench_{solver}.solver.Solver", "overrides": list(overrides)},
+        "task": {
+            "_target_": "pdebench.task.Task",
+            "budget": {"epochs": 30},
+            "question": {"history": 10},
+        }
         | (task_config or {}),
     }
     if scores is None and error is not None:
-        scores = {split: _scores(error * (1 + position), spread, seed, solver, samples, metrics) for position, split in enumerate(evaluate)}
+        scores = {
+            split: _scores(error * (1 + position), spread, seed, solver, samples, metrics)
+            for position, split in enumerate(evaluate)
+        }
     costs = {} if error is None else {
         "fit": {"seconds": fit, "peak_bytes": 3 << 28, "repeats": 1},
         "prepare": {"seconds": solve / 3, "repeats": 1},
         "solve": {"seconds": 16 * solve, "low": 15 * solve, "high": 18 * solve, "repeats": 9, "first": 20 * solve, "batch": 16, "peak_bytes": 1 << 26},
     }  # fmt: skip
     losses = [0.5 * 0.95**k + 0.01 for k in range(curve)]
-    identity = [solver, seed, task, track, overrides, solver_config, version, created, device, task_config]
+    identity = [
+        solver,
+        seed,
+        task,
+        track,
+        overrides,
+        solver_config,
+        version,
+        created,
+        device,
+        task_config,
+    ]
     return Record(
         id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
         status=status,  # type: ignore[arg-type]
@@ -100,8 +119,12 @@ def make_record(
     )  # fmt: skip
 
 
-def _scores(error: float, spread: float, seed: int, solver: str, samples: int, metrics: dict[str, Any]) -> dict[str, Any]:
-    difficulty = np.random.default_rng(7).normal(0, spread, samples)  # shared: some samples are hard for everybody
+def _scores(
+    error: float, spread: float, seed: int, solver: str, samples: int, metrics: dict[str, Any]
+) -> dict[str, Any]:
+    difficulty = np.random.default_rng(7).normal(
+        0, spread, samples
+    )  # shared: some samples are hard for everybody
     own = np.random.default_rng((seed, *solver.encode())).normal(0, spread / 4, samples)
     values = error * np.exp(difficulty + own - spread**2 * (1 + 1 / 16) / 2)
     known = {"relative_l2": values, "vrmse": 1.1 * values, "correlation": 1 - values**2}
@@ -113,14 +136,18 @@ def record() -> Factory:
     return make_record
 
 
-def make_arrays(record: Record, size: int = 24, frames: int = 10) -> dict[str, np.ndarray[Any, Any]]:
+def make_arrays(
+    record: Record, size: int = 24, frames: int = 10
+) -> dict[str, np.ndarray[Any, Any]]:
     """Return arrays as the harness stores them for an evolution in two dimensions."""
     values = np.array(record.scores.get("test", {}).get("relative_l2", {}).get("values", [0.1]))
     growth = np.linspace(0.3, 1.7, frames)
     x = np.linspace(0, 2 * np.pi, size, endpoint=False)
     fields = np.stack([np.sin((k + 1) * x)[:, None] * np.cos(x)[None, :] for k in range(2)])
     reference = np.broadcast_to(fields[None, :, None], (2, 2, 1, size, size))
-    noise = np.random.default_rng((record.seed, *record.solver["name"].encode())).normal(0, 1, reference.shape)
+    noise = np.random.default_rng((record.seed, *record.solver["name"].encode())).normal(
+        0, 1, reference.shape
+    )
     return {
         "test/relative_l2": (values[:, None] * growth).astype(np.float32),
         "example/prediction": (reference + values.mean() * noise).astype(np.float32),
@@ -137,8 +164,27 @@ def arrays() -> Callable[..., dict[str, np.ndarray[Any, Any]]]:
 def make_many(count: int = 2000) -> list[Record]:
     """Return ``count`` records: 5 tasks, settings of 12 solvers, 3 seeds, every status, two devices."""
     made: list[Record] = []
-    families = ["fno", "tfno", "lsm", "mgno", "t1", "gp", "deepcg", "ifactformer", "poseidon", "lesnets", "sinenet", "mean"]
-    tasks = ["navier_stokes/evolve", "navier_stokes/streamfunction", "turbulence/hit_les", "elasticity/stress", "elliptic/darcy"]
+    families = [
+        "fno",
+        "tfno",
+        "lsm",
+        "mgno",
+        "t1",
+        "gp",
+        "deepcg",
+        "ifactformer",
+        "poseidon",
+        "lesnets",
+        "sinenet",
+        "mean",
+    ]
+    tasks = [
+        "navier_stokes/evolve",
+        "navier_stokes/streamfunction",
+        "turbulence/hit_les",
+        "elasticity/stress",
+        "elliptic/darcy",
+    ]
     random = np.random.default_rng(0)
     bad = {7: ("diverged", "NaN at t=3.5"), 19: ("failed", "ValueError: shapes (solver.py:12)"), 23: ("timeout", "longer than 60 s"),
            29: ("out_of_memory", "out of memory: 3.1 GiB"), 31: ("unsupported", "needs a periodic grid")}  # fmt: skip

@@ -80,7 +80,9 @@ class ForcedRecipe(Recipe):
             Grid.torus((grid, grid)),
             {"vorticity": self.initial(split, indices, grid).unsqueeze(1)},
             times=torch.arange(1, self.frames + 1, dtype=torch.float64),
-            parameters={"viscosity": torch.full((len(indices),), law.viscosity, dtype=torch.float64)},
+            parameters={
+                "viscosity": torch.full((len(indices),), law.viscosity, dtype=torch.float64)
+            },
         )
         self.solver.prepare(problem)
         return self.solver.solve(problem).u[:, :, 0]
@@ -175,7 +177,9 @@ class Forced(Dataset):
         if viscosity <= 0:
             raise ConfigError(f"dataset.viscosity={viscosity}, expected a positive number")
         if solve_grid < stored_grid:
-            raise ConfigError(f"dataset.solve_grid={solve_grid} is coarser than stored_grid={stored_grid}")
+            raise ConfigError(
+                f"dataset.solve_grid={solve_grid} is coarser than stored_grid={stored_grid}"
+            )
         if frames < 2:
             raise ConfigError(f"dataset.frames={frames}, expected at least 2")
         base = Law(viscosity, (1, 1), stored_grid, solve_grid, "")
@@ -183,19 +187,34 @@ class Forced(Dataset):
             "train": base,
             "valid": base,
             "test": base,
-            "test_fine": replace(base, stored_grid=2 * stored_grid, solve_grid=max(2 * stored_grid, solve_grid)),
-            "ood_low_viscosity": replace(base, viscosity=0.3 * viscosity, solve_grid=2 * solve_grid),
+            "test_fine": replace(
+                base, stored_grid=2 * stored_grid, solve_grid=max(2 * stored_grid, solve_grid)
+            ),
+            "ood_low_viscosity": replace(
+                base, viscosity=0.3 * viscosity, solve_grid=2 * solve_grid
+            ),
             "ood_high_viscosity": replace(base, viscosity=3 * viscosity),
             "ood_forcing": replace(base, wavevector=(1, 2)),
         }
         unknown = sorted(set(counts) - set(laws))
         if unknown or min(counts.values(), default=0) < 1:
-            raise ConfigError(f"dataset.counts={dict(counts)}, expected positive numbers for some of {sorted(laws)}")
+            raise ConfigError(
+                f"dataset.counts={dict(counts)}, expected positive numbers for some of {sorted(laws)}"
+            )
         # test_fine shares the random stream of test: the same samples on a finer grid.
-        streams = {split: f"{NAME}@{VERSION}/{'test' if split == 'test_fine' else split}" for split in laws}
+        streams = {
+            split: f"{NAME}@{VERSION}/{'test' if split == 'test_fine' else split}" for split in laws
+        }
         self._laws = {split: replace(laws[split], stream=streams[split]) for split in counts}
         self._counts = dict(counts)
-        settings = dict(viscosity=viscosity, frames=frames, alpha=alpha, tau=tau, band=band, solve_grid=solve_grid)
+        settings = dict(
+            viscosity=viscosity,
+            frames=frames,
+            alpha=alpha,
+            tau=tau,
+            band=band,
+            solve_grid=solve_grid,
+        )
         attributes = {
             "dataset": NAME,
             "version": VERSION,
@@ -235,7 +254,11 @@ class Forced(Dataset):
         digests = []
         for split in sorted(self._counts):
             path = folder / f"{split}.h5"
-            expected = {"dataset": NAME, "version": VERSION, "recipe": self._recipe.attributes["recipe"]}
+            expected = {
+                "dataset": NAME,
+                "version": VERSION,
+                "recipe": self._recipe.attributes["recipe"],
+            }
             digests.append(f"{split}:{verify(path, expected, ('vorticity', 'viscosity'))}")
         self._folder = folder
         self._reference_error = self._checked_reference(folder)
@@ -249,8 +272,12 @@ class Forced(Dataset):
         if file.exists():
             return json.loads(file.read_text(encoding="utf-8"))
         split = "test" if "test" in self._counts else next(iter(self._counts))
-        stored = torch.from_numpy(Stored(folder / f"{split}.h5").read("vorticity", slice(0, _CHECKED)))[:, 1:, 0]
-        fine = resample(self._recipe.solution(split, range(len(stored)), refine=2), tuple(stored.shape[-2:]))
+        stored = torch.from_numpy(
+            Stored(folder / f"{split}.h5").read("vorticity", slice(0, _CHECKED))
+        )[:, 1:, 0]
+        fine = resample(
+            self._recipe.solution(split, range(len(stored)), refine=2), tuple(stored.shape[-2:])
+        )
         error = {split: float((stored - fine).norm() / fine.norm())}
         write_atomically(file, json.dumps(error).encode())
         return error

@@ -46,17 +46,23 @@ class ClassicFNO(nn.Module):
     ) -> None:
         super().__init__()
         if min(*modes, width, layers) < 1:
-            raise ConfigError(f"modes={list(modes)}, width={width}, layers={layers}, expected positive integers")
+            raise ConfigError(
+                f"modes={list(modes)}, width={width}, layers={layers}, expected positive integers"
+            )
         self.dim, self.in_channels = len(modes), in_channels
         self.padding = tuple(padding) if padding is not None else (0,) * self.dim
         if len(self.padding) != self.dim:
-            raise ConfigError(f"padding={list(self.padding)}, expected one number for each of {self.dim} axes")
+            raise ConfigError(
+                f"padding={list(self.padding)}, expected one number for each of {self.dim} axes"
+            )
         bands = (*(Band(m, m) for m in modes[:-1]), Band(0, modes[-1]))
         self.lift = Pointwise(in_channels + self.dim, width)
         self.convs = nn.ModuleList()
         for _ in range(layers):
             weight = DenseWeight(width, width, [band.count for band in bands])
-            with torch.no_grad():  # the published start: uniform in the positive quadrant, 1 / (C_in C_out)
+            with (
+                torch.no_grad()
+            ):  # the published start: uniform in the positive quadrant, 1 / (C_in C_out)
                 parts = torch.rand(*weight.tensor.shape, 2) / width**2
                 weight.tensor.copy_(torch.view_as_complex(parts))
             self.convs.append(SpectralConv(bands, weight, clip=clip))

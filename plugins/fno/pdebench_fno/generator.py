@@ -16,13 +16,23 @@ def gaussian_field_deviation(num: int, alpha: float = 2.5, tau: float = 7.0) -> 
     """
     k = torch.fft.fftfreq(num, 1 / num, dtype=torch.float64)
     square = k[:, None] ** 2 + k**2
-    deviation = num**2 * math.sqrt(2) * tau ** (alpha - 1) * (4 * math.pi**2 * square + tau**2) ** (-alpha / 2)
+    deviation = (
+        num**2
+        * math.sqrt(2)
+        * tau ** (alpha - 1)
+        * (4 * math.pi**2 * square + tau**2) ** (-alpha / 2)
+    )
     deviation[0, 0] = 0.0
     return deviation
 
 
 def crank_nicolson_euler(
-    vorticity: Tensor, forcing: Tensor, viscosity: float, final_time: float, step: float, frames: int
+    vorticity: Tensor,
+    forcing: Tensor,
+    viscosity: float,
+    final_time: float,
+    step: float,
+    frames: int,
 ) -> tuple[Tensor, Tensor]:
     """Integrate w_t + u . grad w = nu lap w + f on the unit torus as the published program does.
 
@@ -39,7 +49,14 @@ def crank_nicolson_euler(
     inverse = torch.where(square > 0, 1 / square.clamp_min(1e-300), 1.0)
     limit = 2 / 3 * math.pi * num * (1 + 1e-12)
     mask = (kx.abs() <= limit) & (ky.abs() <= limit)
-    multipliers = torch.stack([1j * ky * inverse, -1j * kx * inverse, (1j * kx).expand_as(square), (1j * ky).expand_as(square)])
+    multipliers = torch.stack(
+        [
+            1j * ky * inverse,
+            -1j * kx * inverse,
+            (1j * kx).expand_as(square),
+            (1j * ky).expand_as(square),
+        ]
+    )
     w, f = torch.fft.fft2(vorticity.double()), torch.fft.fft2(forcing.double())
     keep = (1 - step / 2 * viscosity * square) / (1 + step / 2 * viscosity * square)
     gain = step / (1 + step / 2 * viscosity * square)

@@ -53,14 +53,23 @@ class IFNO(nn.Module):
     ) -> None:
         super().__init__()
         if min(*modes, width, layers) < 1:
-            raise ConfigError(f"modes={list(modes)}, width={width}, layers={layers}, expected positive integers")
-        self.dim, self.in_channels, self.layers, self.linear_end = len(modes), in_channels, layers, linear_end
+            raise ConfigError(
+                f"modes={list(modes)}, width={width}, layers={layers}, expected positive integers"
+            )
+        self.dim, self.in_channels, self.layers, self.linear_end = (
+            len(modes),
+            in_channels,
+            layers,
+            linear_end,
+        )
         bands = [Band(0 if axis in one_sided else m, m) for axis, m in enumerate(modes[:-1])]
         bands.append(Band(0, modes[-1]))
         self.lift = Pointwise(in_channels + self.dim, width)
         weight = DenseWeight(width, width, [band.count for band in bands])
         with torch.no_grad():
-            weight.tensor.copy_(torch.view_as_complex(torch.rand(*weight.tensor.shape, 2) / width**2))
+            weight.tensor.copy_(
+                torch.view_as_complex(torch.rand(*weight.tensor.shape, 2) / width**2)
+            )
         self.conv = SpectralConv(bands, weight, clip=clip)
         self.local = Pointwise(width, width)
         self.unet = UNet1d(width) if unet else None

@@ -20,7 +20,9 @@ def absolute_lp(prediction: Tensor, target: Tensor, dim: int = 2, p: float = 2) 
     return h ** (dim / p) * (prediction - target).flatten(1).norm(p, dim=1)
 
 
-def relative_sobolev(prediction: Tensor, target: Tensor, order: int = 1, group: bool = False) -> Tensor:
+def relative_sobolev(
+    prediction: Tensor, target: Tensor, order: int = 1, group: bool = False
+) -> Tensor:
     """Return the batch mean of the relative error in a Fourier-weighted norm of fields (B, X, Y, ...).
 
         ||e||_H = || (1 + sum_{j=1..order} |k|^{2j})^{1/2} e_hat ||_2,  integer k, |k|^2 = k_x^2 + k_y^2
@@ -31,7 +33,10 @@ def relative_sobolev(prediction: Tensor, target: Tensor, order: int = 1, group: 
     kx = torch.fft.fftfreq(n, 1 / n, device=prediction.device).abs().view(1, n, 1)
     ky = torch.fft.fftfreq(m, 1 / m, device=prediction.device).abs().view(1, 1, m)
     square = kx**2 + ky**2
-    x, y = (torch.fft.fftn(field.reshape(len(field), n, m, -1), dim=(1, 2)) for field in (prediction, target))
+    x, y = (
+        torch.fft.fftn(field.reshape(len(field), n, m, -1), dim=(1, 2))
+        for field in (prediction, target)
+    )
 
     def error(weight: Tensor | float) -> Tensor:
         scale = weight.unsqueeze(-1) if isinstance(weight, Tensor) else weight
@@ -94,7 +99,7 @@ def library_h1(
 ) -> Tensor:
     """Return the relative H1 loss of neuraloperator 2.0.0: field and central differences over the last ``dim`` axes.
 
-        ( ||e||^2 + sum_i ||D_i e||^2 )^{1/2} / ( ||y||^2 + sum_i ||D_i y||^2 + 1e-8 )^{1/2},   h_i = 1 / n_i
+    ( ||e||^2 + sum_i ||D_i e||^2 )^{1/2} / ( ||y||^2 + sum_i ||D_i y||^2 + 1e-8 )^{1/2},   h_i = 1 / n_i
     """
 
     def square(field: Tensor) -> Tensor:

@@ -106,7 +106,9 @@ def _resampled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     if len(shape) == 1:
         return functional.interpolate(x, size=shape, mode="linear", align_corners=True)
     if len(shape) == 2:
-        return functional.interpolate(x, size=shape, mode="bicubic", align_corners=True, antialias=True)
+        return functional.interpolate(
+            x, size=shape, mode="bicubic", align_corners=True, antialias=True
+        )
     return resample(x, shape)
 
 
@@ -162,7 +164,9 @@ class FNO(nn.Module):
     ) -> None:
         super().__init__()
         if min(*modes, width, layers) < 1:
-            raise ConfigError(f"modes={list(modes)}, width={width}, layers={layers}, expected positive integers")
+            raise ConfigError(
+                f"modes={list(modes)}, width={width}, layers={layers}, expected positive integers"
+            )
         dim = len(modes)
         self.dim, self.embedding = dim, embedding
         self.padding = _per_axis(padding, dim)
@@ -176,11 +180,27 @@ class FNO(nn.Module):
             weight = _weight(width, bands, rank)
             conv = SpectralConv(bands, weight, bias=width, clip=clip, misplace_odd=misplace_odd)
             nn.init.normal_(conv.bias, std=(2 / (2 * width)) ** 0.5)
-            mlp = None if mlp_expansion is None else ChannelMLP(width, round(width * mlp_expansion), width)
+            mlp = (
+                None
+                if mlp_expansion is None
+                else ChannelMLP(width, round(width * mlp_expansion), width)
+            )
             factors = None if self.scaling is None else self.scaling[position]
             last = position == layers - 1
             self.blocks.append(
-                Block(conv, width, dim, last, mlp, conv_skip, mlp_skip, norm, preactivation, factors, activate_twice)
+                Block(
+                    conv,
+                    width,
+                    dim,
+                    last,
+                    mlp,
+                    conv_skip,
+                    mlp_skip,
+                    norm,
+                    preactivation,
+                    factors,
+                    activate_twice,
+                )
             )
         self.projection = ChannelMLP(width, round(projection_ratio * width), out_channels)
 
@@ -223,4 +243,6 @@ def _per_axis(value: float | Sequence[float] | None, dim: int) -> tuple[float, .
 
 def _weight(width: int, bands: Sequence[Band], rank: float | None) -> DenseWeight | TuckerWeight:
     kept = [band.count for band in bands]
-    return DenseWeight(width, width, kept) if rank is None else TuckerWeight(width, width, kept, rank)
+    return (
+        DenseWeight(width, width, kept) if rank is None else TuckerWeight(width, width, kept, rank)
+    )

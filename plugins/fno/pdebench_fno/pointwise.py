@@ -21,7 +21,9 @@ class Pointwise(nn.Module):
         self.weight, self.bias = made.weight, made.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv1d(x.flatten(2), self.weight.unsqueeze(-1), self.bias).unflatten(2, x.shape[2:])
+        return functional.conv1d(x.flatten(2), self.weight.unsqueeze(-1), self.bias).unflatten(
+            2, x.shape[2:]
+        )
 
 
 @final

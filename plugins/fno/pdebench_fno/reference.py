@@ -41,7 +41,9 @@ def from_reference(meta: Mapping[str, Any], state: Arrays) -> Callable[[Arrays],
     if re.fullmatch(r"FNO[123]d", name):
         network = classic_network(meta, state)
         return lambda arrays: _run(network, arrays["input"], channels_last=True)
-    raise ConfigError(f"meta['cls']={name!r}, expected FNO1d, FNO2d, FNO3d, FNO4d or a neuralop model")
+    raise ConfigError(
+        f"meta['cls']={name!r}, expected FNO1d, FNO2d, FNO3d, FNO4d or a neuralop model"
+    )
 
 
 def _run(network: nn.Module, x: Array, channels_last: bool) -> Array:
@@ -56,7 +58,9 @@ def _implicit(network: IFNO, x: Array) -> Array:
     return _run(network, x, channels_last=True)
 
 
-def _load(network: nn.Module, mapped: Mapping[str, Array | Tensor], used: set[str], state: Arrays) -> None:
+def _load(
+    network: nn.Module, mapped: Mapping[str, Array | Tensor], used: set[str], state: Arrays
+) -> None:
     """Copy weights by our names; every weight of ours must be given and every weight of theirs used."""
     own = dict(network.named_parameters())
     missing = sorted(set(own) - set(mapped))
@@ -67,7 +71,9 @@ def _load(network: nn.Module, mapped: Mapping[str, Array | Tensor], used: set[st
         for key, parameter in own.items():
             value = torch.as_tensor(np.asarray(mapped[key]))
             if value.numel() != parameter.numel():
-                raise ConfigError(f"{key} has shape {tuple(value.shape)}, expected {tuple(parameter.shape)}")
+                raise ConfigError(
+                    f"{key} has shape {tuple(value.shape)}, expected {tuple(parameter.shape)}"
+                )
             parameter.copy_(value.reshape(parameter.shape))
 
 
@@ -101,7 +107,10 @@ def _joined(read: _Reader, prefix: str, signed: int) -> Array:
     return blocks[0]
 
 
-_PADDING = {"fourier_2d.py": (9, 9), "fourier_3d.py": (0, 0, 6)}  # zeros at the end of the axes, per script
+_PADDING = {
+    "fourier_2d.py": (9, 9),
+    "fourier_3d.py": (0, 0, 6),
+}  # zeros at the end of the axes, per script
 
 
 def classic_network(meta: Mapping[str, Any], state: Arrays) -> ClassicFNO:
@@ -193,7 +202,11 @@ def library_network(meta: Mapping[str, Any], state: Arrays) -> FNO:
         clip=True,
         misplace_odd=True,
         activate_twice=not mlp,
-        **{ours: given[theirs] for theirs, ours in _RENAMED.items() if given.get(theirs) is not None},
+        **{
+            ours: given[theirs]
+            for theirs, ours in _RENAMED.items()
+            if given.get(theirs) is not None
+        },
     ).eval()
     read = _Reader(state)
     mapped: dict[str, Array] = {}
@@ -211,7 +224,9 @@ def _scaling(factor: Any, layers: int, dim: int) -> list[list[float]] | None:
     return [list(f) if isinstance(f, list | tuple) else [f] * dim for f in per_layer]
 
 
-def _library_keys(network: FNO, read: _Reader, mapped: dict[str, Array], tucker: bool) -> list[tuple[str, str]]:
+def _library_keys(
+    network: FNO, read: _Reader, mapped: dict[str, Array], tucker: bool
+) -> list[tuple[str, str]]:
     """Return (our key, official key) of every weight that keeps its layout; spectral weights go into ``mapped``."""
     pairs: list[tuple[str, str]] = []
 
@@ -230,13 +245,22 @@ def _library_keys(network: FNO, read: _Reader, mapped: dict[str, Array], tucker:
         for ours, theirs in (("conv_skip", "fno_skips"), ("mlp_skip", "channel_mlp_skips")):
             made = getattr(block, ours)
             for key, _ in made.named_parameters() if made is not None else ():
-                inner = "weight" if ours == "mlp_skip" and f"fno_blocks.{theirs}.{n}.weight" in read.state else "conv.weight"
+                inner = (
+                    "weight"
+                    if ours == "mlp_skip" and f"fno_blocks.{theirs}.{n}.weight" in read.state
+                    else "conv.weight"
+                )
                 inner = inner if f"fno_blocks.{theirs}.{n}.{inner}" in read.state else "weight"
                 pairs.append((f"blocks.{n}.{ours}.{key}", f"fno_blocks.{theirs}.{n}.{inner}"))
         per_block = len(block.norms)
         for which, norm in enumerate(block.norms):
             for key, _ in norm.named_parameters():
-                pairs.append((f"blocks.{n}.norms.{which}.{key}", f"fno_blocks.norm.{per_block * n + which}.{key}"))
+                pairs.append(
+                    (
+                        f"blocks.{n}.norms.{which}.{key}",
+                        f"fno_blocks.norm.{per_block * n + which}.{key}",
+                    )
+                )
     return pairs
 
 
@@ -277,7 +301,12 @@ def evaluate(meta: Mapping[str, Any], inputs: Arrays) -> dict[str, Array]:
 def _generator(meta: Mapping[str, Any], inputs: Arrays) -> dict[str, Array]:
     w0, forcing = (torch.as_tensor(np.asarray(inputs[name])) for name in ("w0", "forcing"))
     sol, times = crank_nicolson_euler(
-        w0, forcing, float(meta["visc"]), float(meta["T"]), float(meta["delta_t"]), int(meta["record_steps"])
+        w0,
+        forcing,
+        float(meta["visc"]),
+        float(meta["T"]),
+        float(meta["delta_t"]),
+        int(meta["record_steps"]),
     )
     deviation = gaussian_field_deviation(int(meta["s"]), float(meta["alpha"]), float(meta["tau"]))
     return {"sol": sol.numpy(), "t": times.numpy(), "grf_sqrt_eig": deviation.numpy()}
@@ -312,21 +341,31 @@ def _library_losses(inputs: Arrays) -> dict[str, Array]:
     for reduction in ("sum", "mean"):
         for dim in range(1, p.ndim):
             results[f"lp_d{dim}_{reduction}"] = losses.library_lp(p, y, dim, reduction)
-            results[f"lpabs_d{dim}_{reduction}"] = losses.library_lp(p, y, dim, reduction, relative=False)
+            results[f"lpabs_d{dim}_{reduction}"] = losses.library_lp(
+                p, y, dim, reduction, relative=False
+            )
             if dim < p.ndim - 1:
                 results[f"h1_d{dim}_{reduction}"] = losses.library_h1(p, y, dim, reduction)
-                results[f"h1_d{dim}_nonper_{reduction}"] = losses.library_h1(p, y, dim, reduction, periodic=False)
+                results[f"h1_d{dim}_nonper_{reduction}"] = losses.library_h1(
+                    p, y, dim, reduction, periodic=False
+                )
     return {name: value.numpy() for name, value in results.items()}
 
 
 def _adam(meta: Mapping[str, Any], inputs: Arrays) -> dict[str, Array]:
     """Five full-batch steps with either Adam."""
-    state = {key.removeprefix("state/"): value for key, value in inputs.items() if key.startswith("state/")}
+    state = {
+        key.removeprefix("state/"): value
+        for key, value in inputs.items()
+        if key.startswith("state/")
+    }
     x = torch.as_tensor(np.asarray(inputs["input"])).movedim(-1, 1)
     target = torch.as_tensor(np.asarray(inputs["target"]))
     results: dict[str, Array] = {}
     for name, make in (("legacy", ComplexAdam), ("torch", torch.optim.Adam)):
-        network = classic_network({**meta, "cls": "FNO2d", "script": "fourier_2d.py"}, state).train()
+        network = classic_network(
+            {**meta, "cls": "FNO2d", "script": "fourier_2d.py"}, state
+        ).train()
         optimizer = make(network.parameters(), lr=1e-3, weight_decay=1e-4)
         values = []
         for _ in range(5):
@@ -347,9 +386,15 @@ def official_state(network: ClassicFNO) -> dict[str, Array]:
     state: dict[str, Array] = {}
     for ours, theirs in (("lift", "fc0"), ("head", "fc1"), ("out", "fc2")):
         layer = getattr(network, ours)
-        state[f"{theirs}.weight"], state[f"{theirs}.bias"] = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+        state[f"{theirs}.weight"], state[f"{theirs}.bias"] = (
+            layer.weight.detach().numpy(),
+            layer.bias.detach().numpy(),
+        )
     for n, (conv, local) in enumerate(zip(network.convs, network.locals, strict=True)):
-        state[f"w{n}.weight"], state[f"w{n}.bias"] = local.weight.detach().numpy(), local.bias.detach().numpy()
+        state[f"w{n}.weight"], state[f"w{n}.bias"] = (
+            local.weight.detach().numpy(),
+            local.bias.detach().numpy(),
+        )
         full = np.moveaxis(conv.weight.tensor.detach().numpy(), (-2, -1), (0, 1))
         signed = [band.negative for band in conv.bands[:-1]]
         for number in range(2 ** len(signed)):

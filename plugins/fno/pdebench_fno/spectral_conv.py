@@ -21,7 +21,9 @@ def check_modes(bands: Sequence[Band], shape: Sequence[int]) -> None:
     for axis, (band, num) in enumerate(zip(bands, shape, strict=True)):
         last = axis == len(shape) - 1
         limit = num // 2 + 1 if last else num
-        if band.count > limit or (not last and (band.negative > num // 2 or band.positive > (num + 1) // 2)):
+        if band.count > limit or (
+            not last and (band.negative > num // 2 or band.positive > (num + 1) // 2)
+        ):
             raise ConfigError(
                 f"modes: axis {axis} keeps {band.count} modes (k = {-band.negative}..{band.positive - 1}), but its "
                 f"{num} points have {limit}; keep fewer modes or use a finer grid"
@@ -74,7 +76,9 @@ class TuckerWeight(nn.Module):
 
     def forward(self) -> Tensor:
         dense = self.core
-        for factor in self.factors:  # contracting the first axis and appending the result cycles through all of them
+        for factor in (
+            self.factors
+        ):  # contracting the first axis and appending the result cycles through all of them
             dense = torch.tensordot(dense, factor, dims=([0], [1]))
         return dense
 
@@ -84,7 +88,9 @@ def _tucker_ranks(sizes: Sequence[int], fraction: float) -> tuple[int, ...]:
     if not 0 < fraction <= 1:
         raise ConfigError(f"rank={fraction}, expected a fraction of the dense parameters in (0, 1]")
     low, high = 0.0, 1.0
-    for _ in range(60):  # bisection of the common ratio c: prod(c n) + sum(c n^2) = fraction prod(n)
+    for _ in range(
+        60
+    ):  # bisection of the common ratio c: prod(c n) + sum(c n^2) = fraction prod(n)
         c = (low + high) / 2
         held = math.prod(c * n for n in sizes) + sum(c * n * n for n in sizes)
         low, high = (c, high) if held < fraction * math.prod(sizes) else (low, c)
@@ -119,18 +125,29 @@ class SpectralConv(nn.Module):
         misplace_odd: bool = False,
     ) -> None:
         super().__init__()
-        self.bands, self.weight, self.clip, self.misplace_odd = tuple(bands), weight, clip, misplace_odd
+        self.bands, self.weight, self.clip, self.misplace_odd = (
+            tuple(bands),
+            weight,
+            clip,
+            misplace_odd,
+        )
         self.bias = None
         if bias is not None:
             self.bias = nn.Parameter(torch.zeros(bias).view(-1, *(1,) * len(self.bands)))
         self._plans: dict[tuple[object, ...], Truncation] = {}
 
-    def _plan(self, x: Tensor, shape: Sequence[int], bands: tuple[Band, ...], shifted: bool) -> Truncation:
+    def _plan(
+        self, x: Tensor, shape: Sequence[int], bands: tuple[Band, ...], shifted: bool
+    ) -> Truncation:
         key = (tuple(shape), bands, x.device, x.dtype, shifted)
         if key not in self._plans:
             shifts = [-(n % 2) for n in shape[:-1]] + [0] if shifted else ()
-            with torch.inference_mode(False):  # a plan made while solving may serve a later training
-                self._plans[key] = Truncation(shape, bands, torch.empty(0, device=x.device, dtype=x.dtype), shifts)
+            with torch.inference_mode(
+                False
+            ):  # a plan made while solving may serve a later training
+                self._plans[key] = Truncation(
+                    shape, bands, torch.empty(0, device=x.device, dtype=x.dtype), shifts
+                )
         return self._plans[key]
 
     def _held(self, shape: Sequence[int]) -> tuple[Band, ...]:
@@ -138,14 +155,20 @@ class SpectralConv(nn.Module):
             check_modes(self.bands, shape)
             return self.bands
         last = len(shape) - 1
-        return tuple(b.clipped(n, axis == last) for axis, (b, n) in enumerate(zip(self.bands, shape, strict=True)))
+        return tuple(
+            b.clipped(n, axis == last)
+            for axis, (b, n) in enumerate(zip(self.bands, shape, strict=True))
+        )
 
     def forward(self, x: Tensor, out_shape: Sequence[int] | None = None) -> Tensor:
         shape = x.shape[2:]
         bands = self._held(shape)
         target = tuple(out_shape) if out_shape is not None else tuple(shape)
         if target != tuple(shape):
-            bands = tuple(Band(min(a.negative, b.negative), min(a.positive, b.positive)) for a, b in zip(bands, self._held(target), strict=True))
+            bands = tuple(
+                Band(min(a.negative, b.negative), min(a.positive, b.positive))
+                for a, b in zip(bands, self._held(target), strict=True)
+            )
         z = self._plan(x, shape, bands, False).forward(x)
         z = _mix(z, self._weight_of(bands))
         y = self._plan(x, target, bands, self.misplace_odd).inverse(z)

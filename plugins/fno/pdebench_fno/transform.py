@@ -58,8 +58,12 @@ class Truncation:
         if num % 2 == 0 and band.count == num // 2 + 1:
             weight[-1] = 1.0
         # (n, 2K): cosine and sine columns interleaved, so that the product is a complex array seen as pairs of reals.
-        self._last = torch.stack([angle.cos(), -angle.sin()], -1).movedim(0, 1).flatten(1).div(num).to(real)
-        self._last_back = torch.stack([angle.cos() * weight, -angle.sin() * weight], 1).flatten(0, 1).to(real)
+        self._last = (
+            torch.stack([angle.cos(), -angle.sin()], -1).movedim(0, 1).flatten(1).div(num).to(real)
+        )
+        self._last_back = (
+            torch.stack([angle.cos() * weight, -angle.sin() * weight], 1).flatten(0, 1).to(real)
+        )
         self._others: list[tuple[Tensor, Tensor]] = []
         for n, b, shift in zip(self.shape[:-1], self.bands[:-1], shifts, strict=False):
             k = b.frequencies(like.device)

@@ -1,12 +1,9 @@
 """The authors' programs, reproduced from their weights."""
 
-import numpy as np
 import pytest
-import torch
-
-from pdebench.errors import ConfigError
-from pdebench.testing import golden
 from pdebench_fno import reference
+
+from pdebench.testing import golden
 
 CASES = golden.archives("fno_", "neuralop_", "ifno_")
 NETWORKS = [n for n in CASES if golden.load(n).is_network]
