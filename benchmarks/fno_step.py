@@ -1,10 +1,12 @@
-"""One FNO-2D training step against `neuraloperator` 2.0.0 from PyPI: same modes, width, layers, weights and optimiser.
+"""One FNO-2D training step against `neuraloperator` 2.0.0 from PyPI: same modes, width, layers,
+weights and optimiser.
 
     pip install --no-deps -r benchmarks/requirements.txt
     python benchmarks/fno_step.py [--threads 2] [--rounds 15]
 
-64^2 points, width 32, 12 modes of each sign (24 counted as the library does), 4 layers, batch 16, Adam. Both networks hold
-the same numbers and must give the same output first. One process, the two take turns, medians of rounds.
+64^2 points, width 32, 12 modes of each sign (24 counted as the library does), 4 layers, batch 16,
+Adam. Both networks hold the same numbers and must give the same output first. One process, the two
+take turns, medians of rounds.
 """
 
 import argparse

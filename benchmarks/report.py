@@ -1,4 +1,6 @@
-"""What all benchmarks share: interleaved timing, a table on the screen and a JSON file in benchmarks/results."""
+"""What all benchmarks share: interleaved timing, a table on the screen and a JSON file in
+benchmarks/results.
+"""
 
 import json
 import platform
@@ -17,7 +19,9 @@ RESULTS = Path(__file__).parent / "results"
 def interleaved(
     pieces: Mapping[str, Callable[[], Any]], rounds: int, warmup: int = 2
 ) -> dict[str, list[float]]:
-    """Return seconds per round of every piece of work; in a round each runs once, in turn, so drifts hit all alike."""
+    """Return seconds per round of every piece of work; in a round each runs once, in turn, so
+    drifts hit all alike.
+    """
     for work in pieces.values():
         for _ in range(warmup):
             work()
@@ -34,7 +38,9 @@ def interleaved(
 def ratio_interval(
     a: list[float], b: list[float], level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Return the median of a / b over rounds with its bootstrap interval (pairs of one round stay together)."""
+    """Return the median of a / b over rounds with its bootstrap interval (pairs of one round stay
+    together).
+    """
     pairs = np.asarray(a) / np.asarray(b)
     generator = np.random.default_rng(0)
     medians = np.median(generator.choice(pairs, (2000, len(pairs))), axis=1)

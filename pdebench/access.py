@@ -1,4 +1,6 @@
-"""What a solver may see: `grant` takes away labels and the equation from whoever did not declare them."""
+"""What a solver may see: `grant` takes away labels and the equation from whoever did not declare
+them.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,9 @@ _MEMORY_LIMIT = (
 
 
 def declared(solver: Solver) -> frozenset[str]:
-    """Return ``solver.uses``. Raises AccessError where it names anything but "labels" and "equation"."""
+    """Return ``solver.uses``. Raises AccessError where it names anything but "labels" and
+    "equation".
+    """
     unknown = set(solver.uses) - _KNOWN
     if unknown:
         raise AccessError(
@@ -42,7 +46,8 @@ def _refusal(solver: Solver, what: str, use: str) -> str:
 def grant_problem(problem: Problem, solver: Solver) -> Problem:
     """Return the problem as ``solver`` may see it.
 
-    The returned object does not hold what was withheld, so no attribute, closure or copy of it leads there.
+    The returned object does not hold what was withheld, so no attribute, closure or copy of it
+    leads there.
     """
     if "equation" in declared(solver):
         return problem
@@ -68,9 +73,9 @@ class _NoEquation(Source):
 def grant_samples(samples: Samples, solver: Solver) -> Samples:
     """Return the split as ``solver`` may see it.
 
-    Without "labels" the problems, without "equation" problems and targets are read into memory, and the result holds no
-    reference to what was withheld nor to files. Labelled splits beyond 2 GiB stay lazy; their problems lose the equation
-    as they are read.
+    Without "labels" the problems, without "equation" problems and targets are read into memory, and
+    the result holds no reference to what was withheld nor to files. Labelled splits beyond 2 GiB
+    stay lazy; their problems lose the equation as they are read.
     """
     uses = declared(solver)
     if "labels" not in uses:
@@ -93,7 +98,9 @@ def _sample_bytes(samples: Samples) -> int:
 
 @final
 class _Glimpse(Dataset):
-    """A data set with one sample per split and zeros for targets: enough to say whether a solver applies."""
+    """A data set with one sample per split and zeros for targets: enough to say whether a solver
+    applies.
+    """
 
     def __init__(
         self, card: Card, equation: Equation | Withheld, parts: dict[str, Samples]
@@ -122,9 +129,11 @@ class _Glimpse(Dataset):
 
 
 def grant_task(task: Task, solver: Solver) -> Task:
-    """Return the task as ``solver.supports`` may see it: shapes and settings, one problem per split, no answers.
+    """Return the task as ``solver.supports`` may see it: shapes and settings, one problem per
+    split, no answers.
 
-    The split ``train`` and the scored splits hold one sample each, with the solver's rights and zeros for the target.
+    The split ``train`` and the scored splits hold one sample each, with the solver's rights and
+    zeros for the target.
     """
     parts = {}
     for name in dict.fromkeys(("train", *task.evaluate)):

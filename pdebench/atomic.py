@@ -14,10 +14,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def atomic_path(file: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``file``; when the block ends well, sync it and rename it to ``file``.
+    """Yield a temporary path beside ``file``; when the block ends well, sync it and rename it to
+    ``file``.
 
-    A reader, a kill or a full disk never meets half a file: after an error nothing is left behind. Raises StoreError,
-    with the free bytes where the disk is full.
+    A reader, a kill or a full disk never meets half a file: after an error nothing is left behind.
+    Raises StoreError, with the free bytes where the disk is full.
     """
     partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:

@@ -1,4 +1,6 @@
-"""Composition of configurations: Hydra with every plugin's ``conf`` on its search path, and early, clear refusals."""
+"""Composition of configurations: Hydra with every plugin's ``conf`` on its search path, and early,
+clear refusals.
+"""
 
 import inspect
 import types
@@ -16,9 +18,11 @@ from pdebench.errors import ConfigError
 
 
 class PdebenchSearchPath(SearchPathPlugin):
-    """Adds the ``conf`` folder of every healthy plugin; registered by us, so other Hydra programs are untouched.
+    """Adds the ``conf`` folder of every healthy plugin; registered by us, so other Hydra programs
+    are untouched.
 
-    Folders rather than ``pkg://`` names: Hydra then neither imports a plugin nor asks for an ``__init__.py`` among YAML.
+    Folders rather than ``pkg://`` names: Hydra then neither imports a plugin nor asks for an
+    ``__init__.py`` among YAML.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
@@ -41,9 +45,11 @@ def register() -> None:
 
 
 def checked_overrides(overrides: Sequence[str]) -> list[str]:
-    """Return Hydra overrides with ``experiment=`` spelt as Hydra wants it, after checking every choice's name.
+    """Return Hydra overrides with ``experiment=`` spelt as Hydra wants it, after checking every
+    choice's name.
 
-    Raises ConfigError for an unknown solver, task, data set, track, metric, experiment or logger, with the nearest name.
+    Raises ConfigError for an unknown solver, task, data set, track, metric, experiment or logger,
+    with the nearest name.
     """
     done: list[str] = []
     for override in overrides:
@@ -68,8 +74,9 @@ def alternatives(value: str) -> list[str]:
 def check_types(config: Any, where: str) -> None:
     """Check the values of a configuration against the annotations of the constructors it names.
 
-    Only plain annotations are checked (numbers, strings, booleans, literals, None, sequences of those); objects are
-    checked where they are built. Raises ConfigError naming the key as typed, such as ``solver.width='abc'``.
+    Only plain annotations are checked (numbers, strings, booleans, literals, None, sequences of
+    those); objects are checked where they are built. Raises ConfigError naming the key as typed,
+    such as ``solver.width='abc'``.
     """
     if isinstance(config, list):
         for position, value in enumerate(config):
@@ -119,7 +126,9 @@ _PLAIN = {
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value fits a plain annotation; annotations that are not plain accept everything."""
+    """Whether a plain value fits a plain annotation; annotations that are not plain accept
+    everything.
+    """
     origin = get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, part) for part in get_args(hint))

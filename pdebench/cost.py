@@ -1,6 +1,7 @@
 """The clock: seconds and peak memory of a piece of work, the same for every solver.
 
-On a GPU the work is bracketed by CUDA events on the current stream and synchronised; on the CPU by ``perf_counter_ns``.
+On a GPU the work is bracketed by CUDA events on the current stream and synchronised; on the CPU by
+``perf_counter_ns``.
 """
 
 import gc
@@ -21,7 +22,8 @@ class Timing:
 
     Attributes:
         samples: seconds of every counted repeat.
-        first: seconds of the very first call, which pays for compilation and caches; not among ``samples``.
+        first: seconds of the very first call, which pays for compilation and caches; not among
+            ``samples``.
     """
 
     samples: tuple[float, ...]
@@ -35,8 +37,8 @@ class Timing:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the distribution-free confidence interval of the median by order statistics.
 
-        The k-th smallest of n values lies below the median with probability P(Bin(n, 1/2) >= k), whatever the noise; with
-        too few repeats for ``level`` the whole range is returned.
+        The k-th smallest of n values lies below the median with probability P(Bin(n, 1/2) >= k),
+        whatever the noise; with too few repeats for ``level`` the whole range is returned.
         """
         from scipy.stats import binom
 
@@ -91,10 +93,11 @@ def repeat(
     least: int = 5,
     most: int = 200,
 ) -> Timing:
-    """Time ``work`` until the 95 % interval of its median is within +- ``precision`` of it, or limits are met.
+    """Time ``work`` until the 95 % interval of its median is within +- ``precision`` of it, or
+    limits are met.
 
-    The first call is kept apart; the second, a warm-up, is dropped. At least ``least`` repeats are counted unless a single
-    call takes longer than ``seconds``, in which case one is.
+    The first call is kept apart; the second, a warm-up, is dropped. At least ``least`` repeats are
+    counted unless a single call takes longer than ``seconds``, in which case one is.
     """
     first, _ = once(work, device)
     if first < seconds:
@@ -118,7 +121,9 @@ def repeat(
 
 @final
 class Peak:
-    """Peak memory inside a block: device bytes on a GPU, growth of the resident set on Linux, else None."""
+    """Peak memory inside a block: device bytes on a GPU, growth of the resident set on Linux, else
+    None.
+    """
 
     def __init__(self) -> None:
         self.bytes: int | None = None

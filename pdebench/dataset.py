@@ -25,7 +25,8 @@ class Card:
         reference: citation of the recipe.
         splits: split -> number of samples.
         shifts: out-of-distribution split -> why it is harder.
-        reference_error: relative L2 error of the stored reference, by a finer run of a few samples; None until made.
+        reference_error: relative L2 error of the stored reference, by a finer run of a few samples;
+            None until made.
     """
 
     name: str
@@ -47,7 +48,8 @@ class Card:
 class Dataset(ABC):
     """Samples of one equation under one recipe.
 
-    ``prepare(folder)`` makes or checks the files (idempotent, resumable) and must come first; ``split`` reads lazily.
+    ``prepare(folder)`` makes or checks the files (idempotent, resumable) and must come first;
+    ``split`` reads lazily.
     """
 
     @property
@@ -62,8 +64,12 @@ class Dataset(ABC):
 
     @abstractmethod
     def prepare(self, folder: Path) -> str:
-        """Make what is missing in ``folder`` and return the digest of the content (SHA-256, hexadecimal)."""
+        """Make what is missing in ``folder`` and return the digest of the content (SHA-256,
+        hexadecimal).
+        """
 
     @abstractmethod
     def split(self, name: str) -> Samples:
-        """Return split ``name``: problems with the initial or coefficient fields, targets with all stored fields."""
+        """Return split ``name``: problems with the initial or coefficient fields, targets with all
+        stored fields.
+        """

@@ -1,7 +1,7 @@
 """Where a problem lives: tensor grids, meshes and point clouds, each with quadrature weights.
 
-Every norm of the suite is a quadrature ||u||^2 = sum_i w_i |u_i|^2, so that one definition serves uniform and stretched
-grids, meshes and clouds alike.
+Every norm of the suite is a quadrature ||u||^2 = sum_i w_i |u_i|^2, so that one definition serves
+uniform and stretched grids, meshes and clouds alike.
 """
 
 import math
@@ -17,10 +17,11 @@ from torch import Tensor
 @final
 @dataclass(frozen=True)
 class Axis:
-    """One coordinate direction: ``nodes`` (n,), quadrature ``weights`` (n,) with sum = ``length``, ``periodic``.
+    """One coordinate direction: ``nodes`` (n,), quadrature ``weights`` (n,) with sum = ``length``,
+    ``periodic``.
 
-    Units are those of the domain. ``rule`` names how the weights came about: "periodic" (rectangle rule, spectrally
-    exact), "trapezoid", "midpoint" or "clenshaw-curtis".
+    Units are those of the domain. ``rule`` names how the weights came about: "periodic" (rectangle
+    rule, spectrally exact), "trapezoid", "midpoint" or "clenshaw-curtis".
     """
 
     nodes: Tensor
@@ -38,7 +39,9 @@ class Axis:
 
     @property
     def uniform(self) -> bool:
-        """Whether the nodes are equally spaced (to 1e-9 of the length, round-off of float64 constructions)."""
+        """Whether the nodes are equally spaced (to 1e-9 of the length, round-off of float64
+        constructions).
+        """
         steps = self.nodes.diff()
         return len(steps) == 0 or float((steps - steps[0]).abs().max()) <= 1e-9 * self.length
 
@@ -51,7 +54,9 @@ class Axis:
 
     @classmethod
     def nodal(cls, nodes: Tensor) -> "Axis":
-        """Return a bounded axis through increasing ``nodes`` (end points included); trapezoidal weights."""
+        """Return a bounded axis through increasing ``nodes`` (end points included); trapezoidal
+        weights.
+        """
         nodes = nodes.to(torch.float64)
         steps = nodes.diff()
         if len(nodes) < 2 or bool((steps <= 0).any()):
@@ -63,7 +68,9 @@ class Axis:
 
     @classmethod
     def interval(cls, num: int, length: float = 1.0, start: float = 0.0) -> "Axis":
-        """Return ``num`` uniform nodes on a bounded interval, end points included; trapezoidal weights."""
+        """Return ``num`` uniform nodes on a bounded interval, end points included; trapezoidal
+        weights.
+        """
         return cls.nodal(torch.linspace(start, start + length, num, dtype=torch.float64))
 
     @classmethod
@@ -95,7 +102,9 @@ class Axis:
 
 
 class Domain(ABC):
-    """A discretised region: ``points`` (N, d), ``weights`` (*S,), ``boundary`` (*S,) bool, with N = prod(S)."""
+    """A discretised region: ``points`` (N, d), ``weights`` (*S,), ``boundary`` (*S,) bool, with N =
+    prod(S).
+    """
 
     @property
     @abstractmethod
@@ -189,7 +198,9 @@ class Grid(Domain):
 @final
 @dataclass(frozen=True)
 class Points(Domain):
-    """A point cloud: ``coordinates`` (N, d); without ``measure`` (N,) every point carries the weight 1/N."""
+    """A point cloud: ``coordinates`` (N, d); without ``measure`` (N,) every point carries the
+    weight 1/N.
+    """
 
     coordinates: Tensor
     measure: Tensor | None = None
@@ -227,8 +238,9 @@ class Points(Domain):
 class Mesh(Domain):
     """Simplices or quadrilaterals over nodes: ``nodes`` (N, d), ``cells`` (E, V) node indices.
 
-    Weights lump each cell's measure equally onto its vertices, exact for functions linear on simplices. Supported cells:
-    segments (1D), triangles and quadrilaterals (2D, vertices in order around the cell), tetrahedra (3D).
+    Weights lump each cell's measure equally onto its vertices, exact for functions linear on
+    simplices. Supported cells: segments (1D), triangles and quadrilaterals (2D, vertices in order
+    around the cell), tetrahedra (3D).
     """
 
     nodes: Tensor

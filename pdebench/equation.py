@@ -1,4 +1,6 @@
-"""The equation of a problem: named fields with units, a differentiable residual, and optional further views."""
+"""The equation of a problem: named fields with units, a differentiable residual, and optional
+further views.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class LinearSystem:
-    """A x = b on one discretisation: ``matvec`` maps (B, N) to (B, N), ``rhs`` (B, N), ``matrices`` CSR per instance.
+    """A x = b on one discretisation: ``matvec`` maps (B, N) to (B, N), ``rhs`` (B, N), ``matrices``
+    CSR per instance.
 
-    ``matrices`` is a sequence of ``scipy.sparse.csr_array`` (one, shared by all instances, or one per instance);
-    ``symmetric_positive`` is what the discretisation guarantees, ``null_space`` (K, N) spans the kernel or is None.
+    ``matrices`` is a sequence of ``scipy.sparse.csr_array`` (one, shared by all instances, or one
+    per instance); ``symmetric_positive`` is what the discretisation guarantees, ``null_space`` (K,
+    N) spans the kernel or is None.
     """
 
     matvec: Callable[[Tensor], Tensor]
@@ -32,7 +36,8 @@ class LinearSystem:
 class Equation(ABC):
     """A partial differential equation R(u; a) = 0.
 
-    ``fields`` maps each channel of u to its unit ("1" where nondimensional), ``reference`` cites where the form is from.
+    ``fields`` maps each channel of u to its unit ("1" where nondimensional), ``reference`` cites
+    where the form is from.
     """
 
     @property
@@ -50,15 +55,21 @@ class Equation(ABC):
         """Return R(u) of shape (B, [T,] C, *S), differentiable in u; zero for the exact solution."""
 
     def linear_system(self, problem: "Problem") -> LinearSystem:
-        """Return the discrete linear system of the problem; Unsupported where the equation is not linear."""
+        """Return the discrete linear system of the problem; Unsupported where the equation is not
+        linear.
+        """
         raise Unsupported(
             f"{type(self).__name__} has no linear system; use a solver of the full equation"
         )
 
     def symbol(self, wavenumbers: tuple[Tensor, ...]) -> Tensor:
-        """Return the Fourier symbol of the linear part on the given wavenumbers (rad per unit length)."""
+        """Return the Fourier symbol of the linear part on the given wavenumbers (rad per unit
+        length).
+        """
         raise Unsupported(f"{type(self).__name__} has no Fourier symbol")
 
     def pointwise(self, jet: Mapping[str, Tensor], problem: "Problem") -> Tensor:
-        """Return the residual from values and derivatives at scattered points, for networks of coordinates."""
+        """Return the residual from values and derivatives at scattered points, for networks of
+        coordinates.
+        """
         raise Unsupported(f"{type(self).__name__} has no pointwise form")

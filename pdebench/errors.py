@@ -2,7 +2,9 @@
 
 
 class PdebenchError(Exception):
-    """Root of every error the suite raises on purpose; the command line prints it without a traceback."""
+    """Root of every error the suite raises on purpose; the command line prints it without a
+    traceback.
+    """
 
 
 class ConfigError(PdebenchError, ValueError):

@@ -1,8 +1,10 @@
-"""HDF5 files of samples: written whole or not at all, opened lazily by h5py and xarray, checked by content.
+"""HDF5 files of samples: written whole or not at all, opened lazily by h5py and xarray, checked by
+content.
 
-One file per split; one array per field, (N, [T,] C, *S); chunk = one sample; Fletcher-32 checksums, no compression
-(turbulent fields hardly shrink and read several times slower). Every axis carries a dimension scale with its unit, so that
-``xarray.open_dataset(path, engine="h5netcdf")`` shows named coordinates.
+One file per split; one array per field, (N, [T,] C, *S); chunk = one sample; Fletcher-32 checksums,
+no compression (turbulent fields hardly shrink and read several times slower). Every axis carries a
+dimension scale with its unit, so that ``xarray.open_dataset(path, engine="h5netcdf")`` shows named
+coordinates.
 """
 
 import hashlib
@@ -36,7 +38,9 @@ class Variable:
 @final
 @dataclass(frozen=True)
 class Layout:
-    """What a file holds: variables by name, coordinates (values, unit) by axis name, attributes of the file."""
+    """What a file holds: variables by name, coordinates (values, unit) by axis name, attributes of
+    the file.
+    """
 
     variables: Mapping[str, Variable]
     coordinates: Mapping[str, tuple[Array, str]]
@@ -72,7 +76,8 @@ def _file_digest(stored: h5py.File, names: Iterable[str]) -> str:
 def write(path: Path, layout: Layout, pieces: Iterator[Mapping[str, Array]], count: int) -> str:
     """Write ``count`` samples arriving in pieces along the first axis; return the content digest.
 
-    Only one piece is in memory at a time. Raises StoreError where the disk is full; nothing is then left behind.
+    Only one piece is in memory at a time. Raises StoreError where the disk is full; nothing is then
+    left behind.
     """
     with atomic_path(path) as partial, h5py.File(partial, "w", track_order=True) as out:
         filled = 0
@@ -118,7 +123,9 @@ def _attach_scales(out: h5py.File, layout: Layout, count: int) -> None:
 
 
 def open_file(path: Path) -> h5py.File:
-    """Open a file for reading. Raises DataError, naming it, where it is absent, a folder, truncated or no HDF5."""
+    """Open a file for reading. Raises DataError, naming it, where it is absent, a folder, truncated
+    or no HDF5.
+    """
     if not path.exists():
         raise DataError(f"'{path}' does not exist; make the data set first")
     if path.is_dir():
@@ -166,8 +173,9 @@ def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterabl
 class Stored:
     """Arrays of a file, read lazily and kept in memory where they are small.
 
-    Arrays up to ``limit`` bytes are read whole at first use; larger ones by sample into a preallocated batch (indexing
-    chunked HDF5 with a list is 25 times slower). One handle per process: a forked worker opens its own.
+    Arrays up to ``limit`` bytes are read whole at first use; larger ones by sample into a
+    preallocated batch (indexing chunked HDF5 with a list is 25 times slower). One handle per
+    process: a forked worker opens its own.
     """
 
     def __init__(self, path: Path, limit: int = CACHE_LIMIT) -> None:
@@ -198,7 +206,9 @@ class Stored:
         return self._file().attrs[name]
 
     def read(self, name: str, index: Any = slice(None)) -> Array:
-        """Return the selected samples of array ``name``; views of the cache for slices of small arrays."""
+        """Return the selected samples of array ``name``; views of the cache for slices of small
+        arrays.
+        """
         if name not in self._cache and self._file()[name].nbytes <= self._limit:
             self._cache[name] = self._file()[name][()]
         if name in self._cache:

@@ -1,10 +1,12 @@
-"""Making samples in parallel, so that a kill costs one shard and the result never depends on who made it.
+"""Making samples in parallel, so that a kill costs one shard and the result never depends on who
+made it.
 
-A recipe makes samples ``i .. j`` of a split from nothing but their numbers. Worker processes (one thread each) own shards
-of a fixed number of consecutive samples, written aside and renamed; finished shards are kept, and the last step joins them
-in order. A shard always holds its full number of samples, surplus ones are dropped: sample i depends neither on how many
-are made, nor by how many workers, nor after which interruption. Bitwise equality holds on one machine; elsewhere FFTs round
-differently.
+A recipe makes samples ``i .. j`` of a split from nothing but their numbers. Worker processes (one
+thread each) own shards of a fixed number of consecutive samples, written aside and renamed;
+finished shards are kept, and the last step joins them in order. A shard always holds its full
+number of samples, surplus ones are dropped: sample i depends neither on how many are made, nor by
+how many workers, nor after which interruption. Bitwise equality holds on one machine; elsewhere
+FFTs round differently.
 """
 
 import contextlib
@@ -56,11 +58,15 @@ class Recipe(ABC):
     @property
     @abstractmethod
     def shard(self) -> int:
-        """Samples made together; part of what the samples are, since solvers may share a step over a batch."""
+        """Samples made together; part of what the samples are, since solvers may share a step over
+        a batch.
+        """
 
     @abstractmethod
     def make(self, split: str, indices: range) -> Mapping[str, Array]:
-        """Return arrays with one row per index; may depend on nothing but its arguments and the recipe."""
+        """Return arrays with one row per index; may depend on nothing but its arguments and the
+        recipe.
+        """
 
     @abstractmethod
     def layout(self, split: str) -> Layout:
@@ -78,10 +84,11 @@ class _Shard:
 def generate(
     recipe: Recipe, folder: Path, workers: int | None = None, progress: bool | None = None
 ) -> dict[str, str]:
-    """Make every split that is not there yet as ``folder/<split>.h5``; return split -> digest of those made.
+    """Make every split that is not there yet as ``folder/<split>.h5``; return split -> digest of
+    those made.
 
-    ``workers`` None takes one per core; ``progress`` None shows a bar on terminals. After Ctrl-C or a kill, the same call
-    goes on with the shards that were finished.
+    ``workers`` None takes one per core; ``progress`` None shows a bar on terminals. After Ctrl-C or
+    a kill, the same call goes on with the shards that were finished.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
@@ -118,7 +125,9 @@ def _shards(recipe: Recipe, folder: Path, split: str) -> list[_Shard]:
 
 
 def _finished(shard: _Shard) -> bool:
-    """Whether the shard is there and has the digest it was written with; a damaged one is made again."""
+    """Whether the shard is there and has the digest it was written with; a damaged one is made
+    again.
+    """
     if not shard.path.exists():
         return False
     try:
@@ -186,7 +195,9 @@ def _start_worker() -> None:
 
 @contextlib.contextmanager
 def _single_threaded() -> Iterator[None]:
-    """Compute with one torch thread, as workers do: results must not depend on the number of workers."""
+    """Compute with one torch thread, as workers do: results must not depend on the number of
+    workers.
+    """
     import torch
 
     before = torch.get_num_threads()

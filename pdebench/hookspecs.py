@@ -1,4 +1,6 @@
-"""Events that plugins may listen to; a hook exists only where a plugin that ships with the suite uses it."""
+"""Events that plugins may listen to; a hook exists only where a plugin that ships with the suite
+uses it.
+"""
 
 from typing import TYPE_CHECKING, Any
 

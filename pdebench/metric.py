@@ -1,4 +1,6 @@
-"""Metrics are plain functions with a versioned name; they score every sample and average nothing over samples."""
+"""Metrics are plain functions with a versioned name; they score every sample and average nothing
+over samples.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +31,8 @@ class Metric:
         name: namespace, name and version, such as ``pdebench.nrmse@1``; a changed formula gets a new version.
         unit: unit of the score, "1" where it is a ratio.
         better: "lower", "higher" or "zero" (closest to zero).
-        needs: what the problem or solution must offer; elsewhere the metric is *not applicable*, with a reason.
+        needs: what the problem or solution must offer; elsewhere the metric is *not applicable*,
+            with a reason.
     """
 
     name: str
@@ -67,7 +70,9 @@ class Metric:
         return None
 
     def __call__(self, solution: Solution, target: Tensor, problem: Problem) -> Tensor:
-        """Return the scores (B,) or (B, T); Unsupported, with the reason, where the metric does not apply."""
+        """Return the scores (B,) or (B, T); Unsupported, with the reason, where the metric does not
+        apply.
+        """
         reason = self.not_applicable(solution, problem)
         if reason:
             raise Unsupported(reason)
@@ -81,7 +86,9 @@ def metric(
     better: Literal["lower", "higher", "zero"] = "lower",
     needs: tuple[Need, ...] = ("target",),
 ) -> Callable[[Score], Metric]:
-    """Turn a function (solution, target, problem) -> (B,) or (B, T) into a `Metric` called ``name``."""
+    """Turn a function (solution, target, problem) -> (B,) or (B, T) into a `Metric` called
+    ``name``.
+    """
     if "@" not in name or "." not in name:
         raise ValueError(
             f"metric name {name!r}, expected namespace.name@version, such as 'mylab.energy_error@1'"

@@ -1,7 +1,9 @@
-"""Which distributions are plugins, what configurations they ship, and which of them are quarantined.
+"""Which distributions are plugins, what configurations they ship, and which of them are
+quarantined.
 
-A plugin is a distribution with an entry point of group ``pdebench`` whose value is its package. ``<package>/conf`` joins
-the configuration search path. Nothing here imports torch or a solver module: a plugin package's ``__init__`` is light.
+A plugin is a distribution with an entry point of group ``pdebench`` whose value is its package.
+``<package>/conf`` joins the configuration search path. Nothing here imports torch or a solver
+module: a plugin package's ``__init__`` is light.
 """
 
 import difflib
@@ -27,7 +29,9 @@ GROUPS = ("solver", "dataset", "task", "track", "metric", "experiment", "logger"
 @final
 @dataclass(frozen=True)
 class Plugin:
-    """One plugin: its ``package``, ``distribution`` and ``version``, its ``folder``, and why it is quarantined."""
+    """One plugin: its ``package``, ``distribution`` and ``version``, its ``folder``, and why it is
+    quarantined.
+    """
 
     package: str
     distribution: str
@@ -44,7 +48,9 @@ class Plugin:
 @final
 @dataclass(frozen=True)
 class Choice:
-    """One configuration: ``group`` and ``name`` as typed (``solver=fno``), its file and the plugin that ships it."""
+    """One configuration: ``group`` and ``name`` as typed (``solver=fno``), its file and the plugin
+    that ships it.
+    """
 
     group: str
     name: str
@@ -145,7 +151,9 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def require(group: str, name: str) -> Choice:
-    """Return the choice, or raise ConfigError naming the nearest valid one and any quarantined plugins."""
+    """Return the choice, or raise ConfigError naming the nearest valid one and any quarantined
+    plugins.
+    """
     choice = catalog().get((group, name))
     if choice is not None:
         return choice

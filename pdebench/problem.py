@@ -18,7 +18,9 @@ Index = slice | Sequence[int] | np.ndarray[Any, Any]
 
 @final
 class Withheld:
-    """Stands where the equation was before the harness took it away; holds only the sentence that says so."""
+    """Stands where the equation was before the harness took it away; holds only the sentence that
+    says so.
+    """
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -33,9 +35,11 @@ def _frozen(mapping: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 class Problem:
     """B instances of one equation on one domain.
 
-    inputs: name -> (B, [T_in,] C, *S), what is given: coefficients, sources, initial fields, or a history of T_in frames.
+    inputs: name -> (B, [T_in,] C, *S), what is given: coefficients, sources, initial fields, or a
+        history of T_in frames.
     times: (T,) s, when the solution is asked for; None for steady problems.
-    history: (T_in,) s, when the input frames were taken; evolution starts at the last. None for steady problems.
+    history: (T_in,) s, when the input frames were taken; evolution starts at the last. None for
+        steady problems.
     parameters: name -> (B,), numbers of the equation such as the viscosity.
     """
 
@@ -76,7 +80,9 @@ class Problem:
 
     @property
     def equation(self) -> Equation:
-        """The equation; AccessError where the harness withheld it from a solver that did not declare it."""
+        """The equation; AccessError where the harness withheld it from a solver that did not
+        declare it.
+        """
         if isinstance(self.law, Withheld):
             raise AccessError(self.law.reason)
         return self.law
@@ -110,7 +116,9 @@ class Problem:
         )
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Problem":
-        """Return the problem with inputs and parameters on ``device`` (and as ``dtype``, where given)."""
+        """Return the problem with inputs and parameters on ``device`` (and as ``dtype``, where
+        given).
+        """
         return replace(
             self,
             inputs={
@@ -129,9 +137,11 @@ class Problem:
 @final
 @dataclass(frozen=True)
 class Solution:
-    """An answer: ``u`` like the target, ``spread`` its predictive standard deviation or None, ``iterations`` or None.
+    """An answer: ``u`` like the target, ``spread`` its predictive standard deviation or None,
+    ``iterations`` or None.
 
-    ``u`` is (B, [T,] C, *S); T is ``len(problem.times)``. ``iterations`` (B,) counts what the solver calls a step.
+    ``u`` is (B, [T,] C, *S); T is ``len(problem.times)``. ``iterations`` (B,) counts what the
+    solver calls a step.
     """
 
     u: Tensor

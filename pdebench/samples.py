@@ -52,7 +52,8 @@ class InMemory(Source):
 class Samples:
     """A lazily sliced split.
 
-    ``samples[i:j]`` is again lazy; ``.problem`` and ``.target`` read. Splits whose geometry varies from sample to sample
+    ``samples[i:j]`` is again lazy; ``.problem`` and ``.target`` read. Splits whose geometry varies
+    from sample to sample
     are read in pieces: ``chunks()`` yields parts that share one domain.
     """
 
@@ -106,11 +107,15 @@ class Samples:
 
     @property
     def target(self) -> Tensor:
-        """The reference solution of all these samples; reads them. AccessError where labels were withheld."""
+        """The reference solution of all these samples; reads them. AccessError where labels were
+        withheld.
+        """
         return self._source.target(self._where)
 
     def chunks(self, size: int | None = None) -> Iterator["Samples"]:
-        """Yield consecutive parts of at most ``size`` samples (default: what one discretisation allows)."""
+        """Yield consecutive parts of at most ``size`` samples (default: what one discretisation
+        allows).
+        """
         step = min(size or len(self), self._chunk or len(self)) or 1
         for start in range(0, len(self), step):
             yield self[start : start + step]
@@ -122,7 +127,9 @@ class Samples:
 
 @final
 class NoLabels(Source):
-    """Problems of another source without their targets: what a solver sees that did not declare labels."""
+    """Problems of another source without their targets: what a solver sees that did not declare
+    labels.
+    """
 
     def __init__(self, problems: list[Problem], reason: str) -> None:
         self._problems, self._reason = problems, reason

@@ -1,4 +1,5 @@
-"""What surrounds a ``fit``: where it may keep checkpoints, who listens, and which seed orders the batches.
+"""What surrounds a ``fit``: where it may keep checkpoints, who listens, and which seed orders the
+batches.
 
 The harness opens a session; outside one (a notebook) fits run without checkpoints and loggers.
 """

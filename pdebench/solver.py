@@ -20,10 +20,11 @@ Use = Literal["labels", "equation"]
 @final
 @dataclass(frozen=True)
 class Budget:
-    """What ``fit`` may spend: any of ``epochs`` (passes over train), ``steps`` (updates), ``seconds`` (wall clock).
+    """What ``fit`` may spend: any of ``epochs`` (passes over train), ``steps`` (updates),
+    ``seconds`` (wall clock).
 
-    The first one reached ends the training. None means no limit of that kind; all None means no training at all is
-    limited and is refused by learned solvers.
+    The first one reached ends the training. None means no limit of that kind; all None means no
+    training at all is limited and is refused by learned solvers.
     """
 
     epochs: int | None = None
@@ -43,8 +44,9 @@ class Solver(ABC):
     Attributes:
         uses: what it may see, a subset of {"labels", "equation"}. The harness enforces it.
 
-    ``fit`` runs once per data set, ``prepare`` once per discretisation, ``solve`` once per batch; the three are timed
-    apart. A solver draws its random numbers from the global torch generator, which the harness seeds before ``fit``.
+    ``fit`` runs once per data set, ``prepare`` once per discretisation, ``solve`` once per batch;
+    the three are timed apart. A solver draws its random numbers from the global torch generator,
+    which the harness seeds before ``fit``.
     """
 
     uses: ClassVar[frozenset[Use]] = frozenset()
@@ -53,11 +55,14 @@ class Solver(ABC):
         """Return None, or the sentence that says why this solver does not apply to ``task``."""
         return None
 
-    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:  # noqa: B027 (empty is a valid verb)
+    # noqa: B027 (empty is a valid verb)
+    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
         """Learn from ``train``; choose on ``valid`` only. Nothing by default."""
 
     def prepare(self, problem: Problem) -> None:  # noqa: B027 (empty is a valid verb)
-        """Do what depends on the discretisation but not on the instance: factor, plan, compile. Nothing by default."""
+        """Do what depends on the discretisation but not on the instance: factor, plan, compile.
+        Nothing by default.
+        """
 
     @abstractmethod
     def solve(self, problem: Problem) -> Solution:
@@ -78,8 +83,8 @@ class Solver(ABC):
 class IterativeSolver(Solver):
     """A solver that improves an answer step by step.
 
-    ``iterate`` yields successive approximations; the harness runs the clock only inside ``next()`` and decides when to
-    stop, so that error-against-seconds curves need no code of the solver.
+    ``iterate`` yields successive approximations; the harness runs the clock only inside ``next()``
+    and decides when to stop, so that error-against-seconds curves need no code of the solver.
     """
 
     @abstractmethod

@@ -17,7 +17,9 @@ from pdebench.solver import Budget
 
 
 class Question(ABC):
-    """How stored fields become problems and targets: several questions can be asked of one data set."""
+    """How stored fields become problems and targets: several questions can be asked of one data
+    set.
+    """
 
     @abstractmethod
     def ask(self, samples: Samples) -> Samples:
@@ -26,7 +28,9 @@ class Question(ABC):
 
 @final
 class AsStored(Question):
-    """Take problems and targets as the data set stores them (coefficient to solution, initial field to trajectory)."""
+    """Take problems and targets as the data set stores them (coefficient to solution, initial field
+    to trajectory).
+    """
 
     def ask(self, samples: Samples) -> Samples:
         return samples
@@ -55,7 +59,9 @@ class Evolve(Question):
 
 
 class _Continuation(Source):
-    """The first ``history`` frames of another source's target as input, the next ``horizon`` as target."""
+    """The first ``history`` frames of another source's target as input, the next ``horizon`` as
+    target.
+    """
 
     def __init__(self, stored: Source, history: int, horizon: int | None) -> None:
         self._stored, self._history = stored, history

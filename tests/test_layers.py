@@ -31,7 +31,9 @@ def _layer(path: Path) -> int:
 
 
 def _runtime_imports(tree: ast.AST) -> list[str]:
-    """Imported module names, those under TYPE_CHECKING left out: annotations bind nothing at run time."""
+    """Imported module names, those under TYPE_CHECKING left out: annotations bind nothing at run
+    time.
+    """
     found: list[str] = []
 
     def visit(node: ast.AST) -> None:

@@ -17,8 +17,8 @@ class Mean(Solver):
 
         u(t, c) = mean over training samples and points of the target u(t, c, x)
 
-    A single number per time and channel, so that it applies to every resolution and geometry. By construction its VRMSE
-    is about 1 on data without a mean field.
+    A single number per time and channel, so that it applies to every resolution and geometry. By
+    construction its VRMSE is about 1 on data without a mean field.
     """
 
     uses: ClassVar[frozenset[Use]] = frozenset({"labels"})

@@ -36,7 +36,9 @@ def _usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit status; the suite's own errors become one sentence on stderr."""
+    """Run one command and return its exit status; the suite's own errors become one sentence on
+    stderr.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_usage())

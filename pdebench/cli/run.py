@@ -1,4 +1,6 @@
-"""``pdebench run``: Hydra composes, the harness recalls or computes, one line per run says what came out."""
+"""``pdebench run``: Hydra composes, the harness recalls or computes, one line per run says what
+came out.
+"""
 
 import math
 import sys
@@ -33,7 +35,9 @@ _FLAGS_WITH_VALUE = {
 
 
 def main(argv: list[str]) -> int:
-    """Run what the overrides describe; return 0, or 1 where a run could not be done (failed solvers are results)."""
+    """Run what the overrides describe; return 0, or 1 where a run could not be done (failed solvers
+    are results).
+    """
     flags, overrides = _split(argv)
     composition.register()
     overrides = composition.checked_overrides(overrides)

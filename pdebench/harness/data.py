@@ -1,4 +1,6 @@
-"""Prepare a data set in its own folder and remember its digest, so that a recall needs neither torch nor h5py."""
+"""Prepare a data set in its own folder and remember its digest, so that a recall needs neither
+torch nor h5py.
+"""
 
 import fcntl
 import json
@@ -23,7 +25,9 @@ def folder_of(root: Path, dataset_config: dict[str, Any]) -> Path:
 
 
 def _files(folder: Path) -> dict[str, list[int]]:
-    """Size and modification time (ns) of every finished file; enough to notice truncation and editing cheaply."""
+    """Size and modification time (ns) of every finished file; enough to notice truncation and
+    editing cheaply.
+    """
     return {
         file.name: [file.stat().st_size, file.stat().st_mtime_ns]
         for file in sorted(folder.glob("*"))
@@ -46,8 +50,8 @@ def known_digest(root: Path, dataset_config: dict[str, Any]) -> str | None:
 def prepare(root: Path, dataset_config: dict[str, Any], dataset: "Dataset") -> str:
     """Make or check the data set below ``root`` and return its digest.
 
-    One process prepares at a time; others wait. Raises DataError where the content no longer has the digest it was made
-    with (someone edited it), naming the folder.
+    One process prepares at a time; others wait. Raises DataError where the content no longer has
+    the digest it was made with (someone edited it), naming the folder.
     """
     folder = folder_of(root, dataset_config)
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,9 @@ _PACKAGES = (
 
 
 def device_kind(asked: str) -> str:
-    """Return "cpu" or "cuda" for a ``device`` setting; "auto" looks for an NVIDIA device without importing torch."""
+    """Return "cpu" or "cuda" for a ``device`` setting; "auto" looks for an NVIDIA device without
+    importing torch.
+    """
     if asked != "auto":
         return asked.partition(":")[0]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")

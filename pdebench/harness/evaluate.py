@@ -80,7 +80,8 @@ def evaluate(
     config: dict[str, Any] | None = None,
     surroundings: Surroundings | None = None,
 ) -> tuple[Record, dict[str, np.ndarray[Any, Any]]]:
-    """Run ``solver`` on ``task`` and return its record and arrays (scores over time, example fields).
+    """Run ``solver`` on ``task`` and return its record and arrays (scores over time, example
+    fields).
 
     Solver failures become statuses, never exceptions. The data set must be prepared.
     """
@@ -237,7 +238,9 @@ def _time_online(
 
 
 def checked(solution: Solution, problem: Problem, target: Tensor, name: str) -> Solution:
-    """Return the solution on the target's device, or raise SolverError saying what is wrong with it."""
+    """Return the solution on the target's device, or raise SolverError saying what is wrong with
+    it.
+    """
     if not isinstance(solution, Solution):
         raise SolverError(
             f"{name}.solve returned {type(solution).__name__}, expected pdebench.Solution"

@@ -1,7 +1,9 @@
-"""A trip-wire around solver code: while it runs, opening a file below a sealed folder raises AccessError.
+"""A trip-wire around solver code: while it runs, opening a file below a sealed folder raises
+AccessError.
 
-Python's own ``open`` is watched by an audit hook, HDF5 files by the one low-level function through which h5py (and with
-it xarray's h5netcdf) opens them. This makes reading the stored answers take deliberate effort; it is no sandbox.
+Python's own ``open`` is watched by an audit hook, HDF5 files by the one low-level function through
+which h5py (and with it xarray's h5netcdf) opens them. This makes reading the stored answers take
+deliberate effort; it is no sandbox.
 """
 
 import os
@@ -37,7 +39,9 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _install() -> None:
-    """Install the hooks once per process (audit hooks cannot be removed; without a seal they return at once)."""
+    """Install the hooks once per process (audit hooks cannot be removed; without a seal they return
+    at once).
+    """
     global _installed
     if _installed:
         return

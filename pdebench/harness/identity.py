@@ -1,4 +1,6 @@
-"""What makes two runs the same run: task, solver, seed, data and plugin, and nothing of the machine."""
+"""What makes two runs the same run: task, solver, seed, data and plugin, and nothing of the
+machine.
+"""
 
 import hashlib
 import importlib.util
@@ -46,10 +48,11 @@ def _package_files(package: str) -> list[Path]:
 
 
 def plugin_digest(config: Any) -> str:
-    """Return the SHA-256 over the sources of the plugin packages that a solver's configuration names.
+    """Return the SHA-256 over the sources of the plugin packages that a solver's configuration
+    names.
 
-    The suite's own modules, torch and Hydra do not count: they are versions, recorded beside the id. A solver that the
-    suite ships (``pdebench.baselines.*``) counts with its own module.
+    The suite's own modules, torch and Hydra do not count: they are versions, recorded beside the
+    id. A solver that the suite ships (``pdebench.baselines.*``) counts with its own module.
     """
     digest = hashlib.sha256()
     for package in sorted({_owner(target) for target in targets(config)} - {""}):
@@ -67,7 +70,9 @@ def _owner(target: str) -> str:
 
 
 def run_id(task: Any, solver: Any, seed: int, data_digest: str, code_digest: str) -> str:
-    """Return the SHA-256 of the canonical JSON of {task, solver, seed, dataset digest, plugin digest}."""
+    """Return the SHA-256 of the canonical JSON of {task, solver, seed, dataset digest, plugin
+    digest}.
+    """
     return sha256(
         canonical(
             {

@@ -18,7 +18,8 @@ class Record:
     Attributes:
         id: run id (SHA-256); the environment is not part of it.
         status: "ok" or what happened instead, said in ``reason``.
-        task: name, version, track, dataset, digest, metrics (short name -> full name, unit, better), ladder.
+        task: name, version, track, dataset, digest, metrics (short name -> full name, unit,
+            better), ladder.
         solver: name (as on the command line), family, plugin, version, note of overrides.
         seed: seeds fit and solve.
         uses: what the harness granted: subset of ["equation", "labels"].
@@ -91,7 +92,9 @@ def _plain(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """Turn the three special strings back into floats, but only where numbers live: lists and cost figures."""
+    """Turn the three special strings back into floats, but only where numbers live: lists and cost
+    figures.
+    """
     if isinstance(value, dict):
         return {k: _numbers(v) for k, v in value.items()}
     if isinstance(value, list):

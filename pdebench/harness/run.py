@@ -46,7 +46,9 @@ class Run:
 
 
 def resolve(config: DictConfig, choices: Choices) -> Run:
-    """Return the run a composed configuration describes. Raises ConfigError naming the key as typed."""
+    """Return the run a composed configuration describes. Raises ConfigError naming the key as
+    typed.
+    """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -85,7 +87,8 @@ def recall(run: Run) -> Record | None:
 
 
 def execute(run: Run, progress: bool) -> tuple[Record, bool]:
-    """Return the run's record and whether it was recalled; computes and stores it where it is not there yet.
+    """Return the run's record and whether it was recalled; computes and stores it where it is not
+    there yet.
 
     Two processes asked for the same run compute it once: the second waits and recalls.
     """
@@ -166,7 +169,9 @@ def _save(run: Run, record: Record, arrays: dict[str, Any]) -> None:
 
 
 def build(config: Any, where: str) -> Any:
-    """Instantiate a configuration; whatever its constructor refuses becomes a ConfigError naming ``where``."""
+    """Instantiate a configuration; whatever its constructor refuses becomes a ConfigError naming
+    ``where``.
+    """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 

@@ -1,4 +1,6 @@
-"""Where records live: one JSON file per run and device, written atomically, claimed by a lock the kernel releases."""
+"""Where records live: one JSON file per run and device, written atomically, claimed by a lock the
+kernel releases.
+"""
 
 import fcntl
 from collections.abc import Iterator
@@ -19,10 +21,11 @@ def _checked(run_id: str) -> str:
 
 @final
 class Store:
-    """A folder of records: ``records/ab/<id>.<device>.json``, arrays beside it as ``.npz``, fitted state under ``fits``.
+    """A folder of records: ``records/ab/<id>.<device>.json``, arrays beside it as ``.npz``, fitted
+    state under ``fits``.
 
-    Writers write a temporary file and rename it; a claim is an ``flock`` on ``locks/<id>``, so a killed worker's claim
-    ends with its process.
+    Writers write a temporary file and rename it; a claim is an ``flock`` on ``locks/<id>``, so a
+    killed worker's claim ends with its process.
     """
 
     def __init__(self, root: Path) -> None:
@@ -71,7 +74,9 @@ class Store:
 
     @contextmanager
     def claim(self, run_id: str, device: str, wait: bool = True) -> Iterator[bool]:
-        """Hold the run's lock inside the block; yields False at once where ``wait`` is False and another holds it."""
+        """Hold the run's lock inside the block; yields False at once where ``wait`` is False and
+        another holds it.
+        """
         file = self.root / "locks" / f"{_checked(run_id)}.{device}"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a") as stream:

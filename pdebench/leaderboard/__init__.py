@@ -1,7 +1,9 @@
-"""The leaderboard: records in, comparable tables out, as data, Markdown, JSON lines and one self-contained page.
+"""The leaderboard: records in, comparable tables out, as data, Markdown, JSON lines and one
+self-contained page.
 
     build(records, arrays) -> Board      pure data, no files
-    write(board, folder)                 index.html, and Markdown and JSON lines for every task and track
+    write(board, folder)                 index.html, and Markdown and JSON lines for every task and
+    track
 
 Needs numpy, but neither torch nor Hydra, so that a board is made anywhere from copied records.
 """

@@ -19,11 +19,13 @@ class Key:
         track: "tiny", "small", "paper", or "" where a run had none.
         device: "cpu" or "cuda".
         hardware: model of the device; with its thread count for a processor.
-        precision: of the arithmetic as the environment states it; "as configured" where it does not.
+        precision: of the arithmetic as the environment states it; "as configured" where it does
+            not.
         version: of the task.
         dataset: digest of the data.
         headline: full name of the headline metric, version included.
-        protocol: canonical JSON of what else the task's configuration fixes: question, budget, batch.
+        protocol: canonical JSON of what else the task's configuration fixes: question, budget,
+            batch.
     """
 
     task: str
@@ -44,7 +46,8 @@ class Score:
 
     Attributes:
         mean: over seeds and samples; None where not applicable.
-        low: lower end of the 95 % interval of ``mean`` (bootstrap over seeds and samples); None where undefined.
+        low: lower end of the 95 % interval of ``mean`` (bootstrap over seeds and samples); None
+            where undefined.
         high: upper end.
         median: over all values.
         worst: the worst single value.
@@ -62,7 +65,8 @@ class Score:
 @final
 @dataclass(frozen=True)
 class Cost:
-    """One phase of one row: median over seeds of the seconds, hull of the seeds' intervals, largest peak memory.
+    """One phase of one row: median over seeds of the seconds, hull of the seeds' intervals, largest
+    peak memory.
 
     ``solve`` is per sample, the other phases per call.
     """
@@ -119,8 +123,9 @@ class Row:
         label: the solver's name with as much of its setting as tells it from the other rows.
         family: the plugin's family, such as "fno"; "baseline" for solvers that the suite ships.
         setting: 8 hexadecimal digits of the configuration's hash.
-        status: "ok" if every seed ended well, "partial" if some did, "unranked" if all did but the headline metric has no
-            finite value, else what happened to the first seed; rows other than "ok" are not ranked.
+        status: "ok" if every seed ended well, "partial" if some did, "unranked" if all did but the
+            headline metric has no finite value, else what happened to the first seed; rows other
+            than "ok" are not ranked.
         place: 1 for the best mean; None where not ranked.
         rank: best and worst place compatible with the intervals.
         ladder: position on the task's classical ladder, from 0.
@@ -189,7 +194,9 @@ class Table:
 @final
 @dataclass(frozen=True)
 class Board:
-    """All tables, and when the newest of their records was made (so that a board depends on its records alone)."""
+    """All tables, and when the newest of their records was made (so that a board depends on its
+    records alone).
+    """
 
     tables: tuple[Table, ...]
     newest: str

@@ -31,10 +31,11 @@ def build(records: Iterable[Record], arrays: curves.Arrays = _none) -> Board:
 
     Args:
         records: of any tasks, devices and statuses.
-        arrays: returns a record's arrays ("<split>/<metric>" (B, T), "example/prediction", ...), or None; it is asked
-            for the leading rows only.
+        arrays: returns a record's arrays ("<split>/<metric>" (B, T), "example/prediction", ...), or
+            None; it is asked for the leading rows only.
 
-    Records share a table if `Key` says they are comparable, and a row if only their seeds differ. The result depends on
+    Records share a table if `Key` says they are comparable, and a row if only their seeds differ.
+    The result depends on
     the records alone: not on their order, the clock or the machine.
     """
     groups: dict[Key, list[Record]] = defaultdict(list)
@@ -136,7 +137,9 @@ def _scores(
 
 
 def _metrics(records: Sequence[Record], headline: str) -> dict[str, dict[str, str]]:
-    """Return what all records together say of their metrics, the headline first; the newest record's word counts."""
+    """Return what all records together say of their metrics, the headline first; the newest
+    record's word counts.
+    """
     found: dict[str, dict[str, str]] = {headline: {}}
     for record in sorted(records, key=lambda record: (record.created, record.id), reverse=True):
         for name, about in (record.task.get("metrics") or {}).items():

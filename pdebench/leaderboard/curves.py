@@ -15,7 +15,9 @@ _DRAWN_SEEDS = 3
 
 
 def leading(rows: Sequence[Row], most: int) -> list[Row]:
-    """Return the first ranked rows, then what is left of the ladder: what a plot can show without becoming a thicket."""
+    """Return the first ranked rows, then what is left of the ladder: what a plot can show without
+    becoming a thicket.
+    """
     ranked = [row for row in rows if row.place is not None]
     first = ranked[:most]
     rungs = [row for row in ranked[most:] if row.ladder is not None]
@@ -31,8 +33,8 @@ def over_time(
 ) -> dict[str, Any] | None:
     """Return the headline error of each row against time, or None for steady tasks.
 
-    Each line holds the mean over seeds and samples and the quartiles over samples, (T,) each. Rows whose frames differ
-    from the first row's are left out.
+    Each line holds the mean over seeds and samples and the quartiles over samples, (T,) each. Rows
+    whose frames differ from the first row's are left out.
     """
     lines: list[dict[str, Any]] = []
     times: np.ndarray[Any, Any] | None = None
@@ -64,7 +66,9 @@ def _spread(scores: np.ndarray[Any, Any]) -> dict[str, list[float | None]]:
 def training(
     rows: Sequence[Row], records: Mapping[str, Sequence[Record]]
 ) -> tuple[dict[str, Any], ...]:
-    """Return the training curves of the rows that have one: epoch, seconds, training and validation loss."""
+    """Return the training curves of the rows that have one: epoch, seconds, training and validation
+    loss.
+    """
     done: list[dict[str, Any]] = []
     for row in rows:
         for record in records[row.id][:_DRAWN_SEEDS]:

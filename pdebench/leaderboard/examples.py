@@ -22,9 +22,9 @@ def examples(
 ) -> dict[str, Any] | None:
     """Return the first sample's fields for every row that kept some, or None.
 
-    The scale is the largest absolute value of the reference. Differences are shown on the same scale after
-    multiplication by a power of ten, stated beside each, so that small ones can be seen. Rows whose stored reference is
-    another than the first row's are left out.
+    The scale is the largest absolute value of the reference. Differences are shown on the same
+    scale after multiplication by a power of ten, stated beside each, so that small ones can be
+    seen. Rows whose stored reference is another than the first row's are left out.
     """
     reference: Field | None = None
     points: Field | None = None
@@ -48,7 +48,9 @@ def examples(
 def _first(
     records: Sequence[Record], arrays: Arrays
 ) -> tuple[Field, Field, Field | None, Field | None] | None:
-    """Return prediction and reference (frames, *S) of the first sample and channel, times and points (N, d)."""
+    """Return prediction and reference (frames, *S) of the first sample and channel, times and
+    points (N, d).
+    """
     for record in records:
         held = arrays(record) or {}
         if "example/prediction" not in held or "example/reference" not in held:
@@ -91,7 +93,9 @@ def _compared(
 
 
 def _factor(difference: Field, scale: float) -> float:
-    """Return the power of ten that lifts the largest difference into the upper decade of the scale; 1 at least."""
+    """Return the power of ten that lifts the largest difference into the upper decade of the scale;
+    1 at least.
+    """
     largest = float(np.nanmax(np.abs(difference), initial=0.0))
     if not math.isfinite(largest) or largest <= 0:
         return 1.0
@@ -124,7 +128,8 @@ def _smaller(field: Field) -> Field:
 
 
 def rastered(field: Field, points: Field) -> Field:
-    """Return the field (N,) at ``points`` (N, d >= 2) as a picture: the nearest point's value, NaN far from all points.
+    """Return the field (N,) at ``points`` (N, d >= 2) as a picture: the nearest point's value, NaN
+    far from all points.
 
     Far is more than twice the spacing of as many points on a square lattice.
     """

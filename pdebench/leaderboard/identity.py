@@ -9,7 +9,8 @@ from typing import Any
 from pdebench.harness.record import Record
 from pdebench.leaderboard.board import Key
 
-_ELSEWHERE = {  # parts of a task's configuration that other fields of the key stand for, or that change no number
+# parts of a task's configuration that other fields of the key stand for, or that change no number
+_ELSEWHERE = {
     "_target_",
     "name",
     "version",
@@ -44,7 +45,9 @@ def digest(value: Any, length: int) -> str:
 
 
 def hardware(environment: Mapping[str, Any]) -> str:
-    """Return the model of the device a record was computed on, with the thread count of a processor."""
+    """Return the model of the device a record was computed on, with the thread count of a
+    processor.
+    """
     if environment.get("device") == "cuda":
         return str(environment.get("device_name") or "unknown GPU")
     threads = environment.get("threads")
@@ -73,7 +76,8 @@ def key_of(record: Record) -> Key:
 
 
 def setting_of(record: Record) -> tuple[str, str, str, str]:
-    """Return what records must share to be seeds of one row: name, plugin, version, hash of the configuration.
+    """Return what records must share to be seeds of one row: name, plugin, version, hash of the
+    configuration.
 
     Without a configuration (runs from a notebook) the overrides stand for it.
     """
@@ -88,7 +92,9 @@ def setting_of(record: Record) -> tuple[str, str, str, str]:
 
 
 def family_of(record: Record) -> str:
-    """Return the solver's family: its plugin's name without prefix, "baseline" for what the suite ships."""
+    """Return the solver's family: its plugin's name without prefix, "baseline" for what the suite
+    ships.
+    """
     solver = record.solver
     named = solver.get("family")
     if named:

@@ -1,4 +1,6 @@
-"""A board as JSON lines: one line per table, then one per row; everything that Markdown shows is in them."""
+"""A board as JSON lines: one line per table, then one per row; everything that Markdown shows is in
+them.
+"""
 
 import json
 import math
@@ -20,7 +22,9 @@ _OF_THE_PLOTS = {"rows", "over_time", "training", "examples", "key"}
 
 
 def plain(value: Any) -> Any:
-    """Return JSON-ready content: six significant digits, and "nan", "inf", "-inf" for what is not finite."""
+    """Return JSON-ready content: six significant digits, and "nan", "inf", "-inf" for what is not
+    finite.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

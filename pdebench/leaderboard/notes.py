@@ -36,7 +36,9 @@ def notes(
     replaced: int,
     ladder: Sequence[str],
 ) -> tuple[str, ...]:
-    """Return the notes of one table; ``ranked`` are the rows in the order that ``ranking`` counts them."""
+    """Return the notes of one table; ``ranked`` are the rows in the order that ``ranking`` counts
+    them.
+    """
     said = [_ties(ranked, ranking)] if len(ranked) > 1 else []
     if floor is not None:
         said.append(

@@ -1,4 +1,6 @@
-"""One self-contained page: data, style and script inlined; nothing is fetched and nothing in the data can run."""
+"""One self-contained page: data, style and script inlined; nothing is fetched and nothing in the
+data can run.
+"""
 
 import base64
 import hashlib
@@ -20,8 +22,8 @@ _STYLES = ("base.css", "board.css")
 def html(board: Board) -> str:
     """Return the page of a board.
 
-    The content security policy allows this style and this script by their hashes, pictures from data URIs, and no
-    connection at all. Names and reasons reach the document as text only.
+    The content security policy allows this style and this script by their hashes, pictures from
+    data URIs, and no connection at all. Names and reasons reach the document as text only.
     """
     style = "\n".join(_asset(name) for name in _STYLES)
     script = '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();"
@@ -50,7 +52,9 @@ def _hash(content: str) -> str:
 
 
 def embedded(content: Any) -> str:
-    """Return JSON that is inert inside a ``script`` element: pure ASCII without ``<``, ``>`` or ``&``."""
+    """Return JSON that is inert inside a ``script`` element: pure ASCII without ``<``, ``>`` or
+    ``&``.
+    """
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     for mark in "<>&":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -104,7 +108,9 @@ def _row(table: Table, row: Row, shared: Shared) -> dict[str, Any]:
 
 
 def _run(run: Run, shared: Shared) -> dict[str, Any]:
-    """Keep the load apart from the environment and each group of the configuration on its own: then most are shared."""
+    """Keep the load apart from the environment and each group of the configuration on its own: then
+    most are shared.
+    """
     environment = dict(run.environment)
     load = environment.pop("load", None)
     return plain(run_line(run)) | {

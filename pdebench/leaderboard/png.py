@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-# Anchors of the palette at -1 ... 1 (sRGB): blue through near-white to red, equally dark at both ends.
+# Anchors of the palette at -1 ... 1 (sRGB): blue through near-white to red, equally dark at both
+# ends.
 _ANCHORS = (
     (9, 31, 92),
     (38, 93, 171),
@@ -22,7 +23,9 @@ _MIDDLE = 127
 
 
 def _palette() -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return 256 colours (256, 3): 0 ... 254 from -1 to 1, zero at 127 exactly, and the missing one."""
+    """Return 256 colours (256, 3): 0 ... 254 from -1 to 1, zero at 127 exactly, and the missing
+    one.
+    """
     at = np.linspace(-1, 1, len(_ANCHORS))
     values = np.linspace(-1, 1, 2 * _MIDDLE + 1)
     colours = np.stack([np.interp(values, at, [a[c] for a in _ANCHORS]) for c in range(3)], axis=1)
@@ -44,7 +47,9 @@ def image(field: np.ndarray[Any, Any], scale: float) -> str:
 
 
 def encoded(index: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
-    """Return a data URI of an image of palette indices (rows, columns) as an 8-bit indexed PNG (ISO/IEC 15948)."""
+    """Return a data URI of an image of palette indices (rows, columns) as an 8-bit indexed PNG
+    (ISO/IEC 15948).
+    """
     height, width = index.shape
     lines = np.zeros((height, width + 1), dtype=np.uint8)  # filter type 0 leads each line
     lines[:, 1:] = index

@@ -42,7 +42,9 @@ class Pool:
 
 
 def pools(records: Iterable[Record]) -> list[Pool]:
-    """Group one table's records into rows; of several records of a seed (older code) the newest counts."""
+    """Group one table's records into rows; of several records of a seed (older code) the newest
+    counts.
+    """
     groups: dict[tuple[str, str, str, str], dict[int, list[Record]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -58,7 +60,9 @@ def pools(records: Iterable[Record]) -> list[Pool]:
 def scores(
     rows: Sequence[Pool], split: str, metric: str, better: str, bootstrap: Bootstrap
 ) -> tuple[list[Score | None], Array]:
-    """Return one score per row (None where a row has neither value nor reason) and the replicates (R, rows)."""
+    """Return one score per row (None where a row has neither value nor reason) and the replicates
+    (R, rows).
+    """
     values = [pool.values(split, metric) for pool in rows]
     replicates = bootstrap.replicates([v or [np.full(1, np.nan)] for v in values])
     low, high = ends(replicates)

@@ -11,7 +11,9 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def badness(values: Array, better: str) -> Array:
-    """Return what ranks ascending: the value, its negative where higher is better, its size where zero is best."""
+    """Return what ranks ascending: the value, its negative where higher is better, its size where
+    zero is best.
+    """
     if better == "higher":
         return -values
     return np.abs(values) if better == "zero" else values
@@ -33,7 +35,9 @@ class Ranking:
     apart: Flags
 
     def ties(self) -> list[tuple[int, ...]]:
-        """Return the maximal runs of neighbouring rows no two of which are apart, best first, two rows at least."""
+        """Return the maximal runs of neighbouring rows no two of which are apart, best first, two
+        rows at least.
+        """
         apart = self.apart[np.ix_(self.order, self.order)]
         runs: list[tuple[int, ...]] = []
         reached = 0
@@ -50,9 +54,9 @@ class Ranking:
 def rank(means: Array, replicates: Array, better: str, floor: float = 0.0) -> Ranking:
     """Rank K rows by their means (K,), told apart by paired replicates (R, K).
 
-    Two rows are apart if the central 95 % interval of the replicates of their difference excludes zero and the means
-    differ by more than ``floor``, the error of the reference itself. The intervals are per pair: among many rows some
-    pairs are called apart by chance.
+    Two rows are apart if the central 95 % interval of the replicates of their difference excludes
+    zero and the means differ by more than ``floor``, the error of the reference itself. The
+    intervals are per pair: among many rows some pairs are called apart by chance.
     """
     bad = badness(means, better)
     drawn = badness(replicates, better)

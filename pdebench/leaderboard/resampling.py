@@ -1,4 +1,6 @@
-"""Bootstrap over seeds and samples for many rows at once, on common samples so that rows can be compared in pairs."""
+"""Bootstrap over seeds and samples for many rows at once, on common samples so that rows can be
+compared in pairs.
+"""
 
 from collections.abc import Sequence
 from typing import Any, final
@@ -13,15 +15,19 @@ LEVEL = 0.95
 class Bootstrap:
     """Replicates of pooled means under resampling of seeds and of samples.
 
-        m*(r) = 1/S sum_s v*_s(r),    v*_s(r) = 1/N sum_n w_n(r) v_(s*, n),    w ~ Multinomial(N; 1/N), s* ~ Uniform(S)
+        m*(r) = 1/S sum_s v*_s(r),    v*_s(r) = 1/N sum_n w_n(r) v_(s*, n),    w ~ Multinomial(N;
+        1/N), s* ~ Uniform(S)
 
-    All seeds of a row answer the same N samples, so samples are drawn once for all seeds (crossed, not nested), and once
-    for all rows: a difference of two rows' replicates is a replicate of their paired difference. Seeds are drawn for
-    every row on its own. With one seed the spread is that of the samples alone; with a few it is narrower than the truth by about
-    sqrt((S - 1) / S), as any bootstrap's is.
+    All seeds of a row answer the same N samples, so samples are drawn once for all seeds (crossed,
+    not nested), and once
+    for all rows: a difference of two rows' replicates is a replicate of their paired difference.
+        Seeds are drawn for
+    every row on its own. With one seed the spread is that of the samples alone; with a few it is
+    narrower than the truth by about sqrt((S - 1) / S), as any bootstrap's is.
 
     Args:
-        resamples: number of replicates R; 2,000 leave the ends of a 95 % interval uncertain by about 4 % of its width.
+        resamples: number of replicates R; 2,000 leave the ends of a 95 % interval uncertain by
+            about 4 % of its width.
         seed: of the draws; the same records always give the same board.
     """
 
@@ -39,7 +45,9 @@ class Bootstrap:
         return self._drawn[num]
 
     def _shares(self, row: int, num: int) -> Array:
-        """Fraction of each of ``num`` seeds in every replicate of the row at position ``row``, (R, S)."""
+        """Fraction of each of ``num`` seeds in every replicate of the row at position ``row``, (R,
+        S).
+        """
         if (row, num) not in self._seeds:
             random = np.random.default_rng((self._seed, row, num))
             self._seeds[row, num] = (
@@ -64,7 +72,9 @@ class Bootstrap:
         return done
 
     def _means(self, values: Sequence[Array]) -> Array:
-        """Return (R, K) replicates of the mean of each array, one matrix product per number of samples."""
+        """Return (R, K) replicates of the mean of each array, one matrix product per number of
+        samples.
+        """
         done = np.full((self._resamples, len(values)), np.nan)
         sizes = np.array([len(v) for v in values])
         for num in np.unique(sizes[sizes > 0]):
@@ -76,6 +86,8 @@ class Bootstrap:
 
 
 def ends(replicates: Array, level: float = LEVEL) -> tuple[Array, Array]:
-    """Return the ends of the central ``level`` interval of each column of (R, rows); NaN where a column has NaN."""
+    """Return the ends of the central ``level`` interval of each column of (R, rows); NaN where a
+    column has NaN.
+    """
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

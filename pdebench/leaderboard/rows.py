@@ -97,7 +97,9 @@ def _status(
 
 
 def _rung(name: str, overrides: tuple[str, ...], ladder: Sequence[str]) -> int | None:
-    """Return the position on the ladder; an entry is a name, or a name followed by overrides of the solver."""
+    """Return the position on the ladder; an entry is a name, or a name followed by overrides of the
+    solver.
+    """
     for position, entry in enumerate(ladder):
         rung, *settings = entry.split()
         if rung == name and set(settings) <= set(overrides):
@@ -106,7 +108,9 @@ def _rung(name: str, overrides: tuple[str, ...], ladder: Sequence[str]) -> int |
 
 
 def labelled(rows: Sequence[Row]) -> list[Row]:
-    """Give every row a label of its own: name and overrides, then version and setting as far as needed."""
+    """Give every row a label of its own: name and overrides, then version and setting as far as
+    needed.
+    """
     named = [replace(row, label=" ".join((row.solver, *_short(row.overrides)))) for row in rows]
     for addition in (
         lambda row: f"{row.label} v{row.version}",
@@ -126,7 +130,9 @@ def _short(overrides: tuple[str, ...]) -> list[str]:
 
 
 def placed(rows: Sequence[Row], ranked: Sequence[int], ranking: Ranking) -> list[Row]:
-    """Return ranked rows in order with place and rank set, then the others from near-results to unsupported."""
+    """Return ranked rows in order with place and rank set, then the others from near-results to
+    unsupported.
+    """
     first = [
         replace(rows[ranked[k]], place=place, rank=ranking.sets[k])
         for place, k in enumerate(ranking.order, start=1)
@@ -136,7 +142,9 @@ def placed(rows: Sequence[Row], ranked: Sequence[int], ranking: Ranking) -> list
 
 
 def with_front(rows: Sequence[Row], headline: str, split: str, better: str) -> list[Row]:
-    """Mark ranked rows that no other ranked row beats in both headline error and online seconds per sample."""
+    """Mark ranked rows that no other ranked row beats in both headline error and online seconds per
+    sample.
+    """
     timed = [row for row in rows if row.place is not None and "solve" in row.costs]
     means = np.array([row.scores[split][headline].mean for row in timed], dtype=float)
     bad = badness(means, better)

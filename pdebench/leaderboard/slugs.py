@@ -13,14 +13,17 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 def safe(segment: str) -> str:
     """Return a segment of a path: letters, digits, ``_ . -``, never empty, never dots alone.
 
-    A segment that had to be changed gets a hash of what it was, so that different names stay different.
+    A segment that had to be changed gets a hash of what it was, so that different names stay
+    different.
     """
     clean = _UNSAFE.sub("_", segment)[:60].lstrip(".")
     return clean if clean == segment and clean else f"{clean or 'x'}-{digest(segment, 6)}"
 
 
 def page(key: Key) -> str:
-    """Return the path, without ending, of the files of a task and track: ``navier_stokes/evolve/tiny``."""
+    """Return the path, without ending, of the files of a task and track:
+    ``navier_stokes/evolve/tiny``.
+    """
     segments = [safe(part) for part in key.task.split("/")]
     return "/".join([*segments, safe(key.track or "no-track")])
 

@@ -14,8 +14,9 @@ from pdebench.leaderboard.slugs import page
 def write(board: Board, folder: Path, site: bool = True) -> list[Path]:
     """Write the board below ``folder`` and return the files.
 
-    ``<task>/<track>.jsonl`` and ``.md`` for every task and track, and ``index.html`` where ``site`` is true. Every file is
-    replaced as a whole. Raises StoreError where the folder cannot be written.
+    ``<task>/<track>.jsonl`` and ``.md`` for every task and track, and ``index.html`` where ``site``
+    is true. Every file is replaced as a whole. Raises StoreError where the folder cannot be
+    written.
     """
     pages: dict[str, list[Table]] = defaultdict(list)
     for table in board.tables:

@@ -1,4 +1,6 @@
-"""Training of learned operators on Lightning: the only package of the suite that imports it, and only inside ``fit``."""
+"""Training of learned operators on Lightning: the only package of the suite that imports it, and
+only inside ``fit``.
+"""
 
 from pdebench.learning.forms import Form, OneShot, Rollout, Sizes, SpaceTime
 from pdebench.learning.losses import FrameRelativeL2, MeanSquare, RelativeL2

@@ -70,7 +70,9 @@ class BudgetSpent(L.Callback):
 
 @final
 class BestWeights(L.Callback):
-    """Keeps the weights with the lowest validation loss, the training curve, and the epoch of a divergence."""
+    """Keeps the weights with the lowest validation loss, the training curve, and the epoch of a
+    divergence.
+    """
 
     def __init__(self, model: nn.Module, spent: BudgetSpent, patience: int | None) -> None:
         self._model, self._spent, self._patience = model, spent, patience
@@ -122,7 +124,9 @@ class BestWeights(L.Callback):
 
 @final
 class ResumePoint(L.Callback):
-    """Writes, at most every few seconds, the state a killed fit goes on from; written aside and renamed."""
+    """Writes, at most every few seconds, the state a killed fit goes on from; written aside and
+    renamed.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._last = path, time.perf_counter()

@@ -86,7 +86,8 @@ class Fitting(L.LightningModule):
 def run_fit(
     solver: "LearnedSolver", model: nn.Module, train: Samples, valid: Samples, budget: Budget
 ) -> list[dict[str, float]]:
-    """Train ``model`` in place; return the curve: epoch, step, seconds, train_loss, valid_loss per validation.
+    """Train ``model`` in place; return the curve: epoch, step, seconds, train_loss, valid_loss per
+    validation.
 
     Raises Diverged, naming the epoch, when a loss is not finite.
     """

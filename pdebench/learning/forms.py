@@ -15,7 +15,9 @@ from pdebench.samples import Samples
 @final
 @dataclass(frozen=True)
 class Sizes:
-    """What a network must fit: channels in and out, and the number and lengths of its convolved axes."""
+    """What a network must fit: channels in and out, and the number and lengths of its convolved
+    axes.
+    """
 
     in_channels: int
     out_channels: int
@@ -29,7 +31,9 @@ class Sizes:
 
 
 def stacked(problem: Problem) -> Tensor:
-    """Return all inputs as channels (B, sum of [T_in *] C, *S), in the order the problem lists them."""
+    """Return all inputs as channels (B, sum of [T_in *] C, *S), in the order the problem lists
+    them.
+    """
     space = len(problem.domain.shape)
     parts = [x.flatten(1, 2) if x.ndim == space + 3 else x for x in problem.inputs.values()]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -53,7 +57,9 @@ class Form(ABC):
 
     @abstractmethod
     def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the network sees (n, C_in, *S) and what it should return (n, C_out, *S), to fit scalings on."""
+        """Return what the network sees (n, C_in, *S) and what it should return (n, C_out, *S), to
+        fit scalings on.
+        """
 
     def training_pair(self, problem: Problem, target: Tensor) -> tuple[Problem, Tensor]:
         """Return what one training step predicts; by default the whole question."""
@@ -88,8 +94,9 @@ class Rollout(Form):
         u_{n+1} = G(u_n, ..., u_{n - T_in + 1})        or, with ``increment``, u_n + G(...)
 
     Args:
-        unroll: frames predicted (and differentiated through) per training step from a window that starts anywhere in
-            the trajectory; null for the whole horizon from its beginning (Li et al. 2021, FNO-2D).
+        unroll: frames predicted (and differentiated through) per training step from a window that
+            starts anywhere in the trajectory; null for the whole horizon from its beginning (Li et
+            al. 2021, FNO-2D).
         increment: whether the network gives the change of the last frame instead of the next frame.
     """
 
@@ -147,7 +154,8 @@ class Rollout(Form):
         frames = torch.cat([window, target], dim=1)
         start = int(torch.randint(target.shape[1] - self.unroll + 1, ()))
         piece = frames[:, start : start + given + self.unroll]
-        times = torch.cat([problem.history, problem.times])[start : start + given + self.unroll]  # type: ignore[list-item]
+        # type: ignore[list-item]
+        times = torch.cat([problem.history, problem.times])[start : start + given + self.unroll]
         asked = replace(
             problem, inputs={name: piece[:, :given]}, history=times[:given], times=times[given:]
         )

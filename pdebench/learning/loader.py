@@ -1,4 +1,6 @@
-"""Batches of a split by index: shuffled by seed and epoch, so that a resumed fit sees the batches it would have seen."""
+"""Batches of a split by index: shuffled by seed and epoch, so that a resumed fit sees the batches
+it would have seen.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, final
@@ -20,14 +22,16 @@ class Place(NamedTuple):
 
 @final
 class Batches:
-    """Iterate over (problem, target) batches of a split; the target is None where labels are withheld.
+    """Iterate over (problem, target) batches of a split; the target is None where labels are
+    withheld.
 
     Args:
         samples: the split.
         batch_size: samples per batch and process.
         seed: with the epoch, determines the order; None keeps the stored order.
         labelled: whether targets are read.
-        place: returns epoch, rank and number of processes; every process takes equally many samples.
+        place: returns epoch, rank and number of processes; every process takes equally many
+            samples.
     """
 
     def __init__(

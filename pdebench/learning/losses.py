@@ -1,4 +1,6 @@
-"""Training losses: scalars of a prediction (B, [T,] C, *S), a target of that shape and quadrature weights (*S,)."""
+"""Training losses: scalars of a prediction (B, [T,] C, *S), a target of that shape and quadrature
+weights (*S,).
+"""
 
 from typing import Protocol, final
 
@@ -22,8 +24,8 @@ class RelativeL2:
 
         L = 1/B sum_b ( sum_{t,c,i} w_i (p - y)^2 )^{1/2} / ( sum_{t,c,i} w_i y^2 )^{1/2}
 
-    Li et al., ICLR 2021 (arXiv 2010.08895), sec. 5; they sum over the batch, we average, so that the learning rate does
-    not depend on the batch size.
+    Li et al., ICLR 2021 (arXiv 2010.08895), sec. 5; they sum over the batch, we average, so that
+    the learning rate does not depend on the batch size.
     """
 
     def __call__(self, prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -45,7 +47,9 @@ class FrameRelativeL2:
 
 @final
 class MeanSquare:
-    """Mean square error, weighted by the quadrature: sum_i w_i (p - y)^2 / sum_i w_i, averaged over all else."""
+    """Mean square error, weighted by the quadrature: sum_i w_i (p - y)^2 / sum_i w_i, averaged over
+    all else.
+    """
 
     def __call__(self, prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         space = tuple(range(-weights.ndim, 0))

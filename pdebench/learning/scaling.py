@@ -48,7 +48,9 @@ class NoScaling(Scaling):
 
 @final
 class PerChannel(Scaling):
-    """Zero mean and unit standard deviation per channel, over samples, times and points of the training split."""
+    """Zero mean and unit standard deviation per channel, over samples, times and points of the
+    training split.
+    """
 
     def fit(self, field: Tensor) -> Affine | None:
         over = (0, *range(2, field.ndim))
@@ -59,9 +61,11 @@ class PerChannel(Scaling):
 
 @final
 class PerPoint(Scaling):
-    """Zero mean and unit standard deviation per channel and point, over samples (and times) of the training split.
+    """Zero mean and unit standard deviation per channel and point, over samples (and times) of the
+    training split.
 
-    The grid is then fixed: a network with this scaling refuses other resolutions. Li et al. 2021, UnitGaussianNormalizer:
+    The grid is then fixed: a network with this scaling refuses other resolutions. Li et al. 2021,
+        UnitGaussianNormalizer:
     (x - mean) / (std + 1e-5).
     """
 

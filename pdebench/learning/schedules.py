@@ -1,4 +1,6 @@
-"""Learning-rate schedules that follow the budget, whether it is counted in epochs, steps or seconds."""
+"""Learning-rate schedules that follow the budget, whether it is counted in epochs, steps or
+seconds.
+"""
 
 import math
 from collections.abc import Callable
@@ -10,7 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 @final
 class WarmupCosine(LambdaLR):
-    """Linear warm-up, then a half cosine to zero over the fraction p in [0, 1] of the budget already spent.
+    """Linear warm-up, then a half cosine to zero over the fraction p in [0, 1] of the budget
+    already spent.
 
         rate(p) = base * min(p / warmup, 1)                                  p < warmup
         rate(p) = base * (1 + cos(pi (p - warmup) / (1 - warmup))) / 2       else

@@ -1,4 +1,6 @@
-"""Base of every learned operator: a family says how its network is built, everything else is shared."""
+"""Base of every learned operator: a family says how its network is built, everything else is
+shared.
+"""
 
 import importlib
 from abc import abstractmethod
@@ -35,7 +37,8 @@ class Scaled(nn.Module):
 class LearnedSolver(Solver):
     """A solver whose ``fit`` trains a network and whose ``solve`` applies it.
 
-    A family implements ``network``; it may override ``loss`` (by default ``training.loss`` of the prediction).
+    A family implements ``network``; it may override ``loss`` (by default ``training.loss`` of the
+    prediction).
 
     Args:
         form: how the network answers a problem (one pass, rollout, space-time).
@@ -59,7 +62,9 @@ class LearnedSolver(Solver):
         """Return a new network x (B, C_in, *S) -> y (B, C_out, *S) of the given sizes."""
 
     def loss(self, model: nn.Module, problem: Problem, target: Tensor, weights: Tensor) -> Tensor:
-        """Return the training loss of one batch; ``weights`` (*S,) are the quadrature weights on the device."""
+        """Return the training loss of one batch; ``weights`` (*S,) are the quadrature weights on
+        the device.
+        """
         return self.training.loss(self.form.predict(model, problem), target, weights)
 
     @property
@@ -90,7 +95,9 @@ class LearnedSolver(Solver):
 
     @final
     def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
-        """Train on ``train``, keep the weights that are best on ``valid``, spend at most ``budget``."""
+        """Train on ``train``, keep the weights that are best on ``valid``, spend at most
+        ``budget``.
+        """
         from pdebench.learning.fit import run_fit
 
         if budget == Budget():
@@ -146,7 +153,8 @@ class LearnedSolver(Solver):
             raise DataError(f"'{file}' does not exist, expected the weights that save() wrote")
         with safe_open(file, framework="pt") as stored:
             described = stored.metadata() or {}
-            state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
+            # noqa: SIM118 (not a dict)
+            state = {key: stored.get_tensor(key) for key in stored.keys()}
         self._sizes = Sizes(
             int(described["in_channels"]),
             int(described["out_channels"]),

@@ -17,9 +17,11 @@ class Training:
     """Settings of one training; what it may spend is the task's budget.
 
     Attributes:
-        optimizer: takes parameters, returns a ``torch.optim.Optimizer`` (any ``_target_`` with ``_partial_: true``).
-        schedule: takes the optimiser (and, if it has such an argument, ``progress``, a callable that returns the fraction
-            of the budget spent), returns a scheduler; None for a constant rate.
+        optimizer: takes parameters, returns a ``torch.optim.Optimizer`` (any ``_target_`` with
+            ``_partial_: true``).
+        schedule: takes the optimiser (and, if it has such an argument, ``progress``, a callable
+            that returns the fraction of the budget spent), returns a scheduler; None for a constant
+            rate.
         interval: when the schedule steps, "epoch" or "step".
         loss: prediction, target, quadrature weights -> scalar.
         scaling: of inputs and outputs, fitted on the training split.

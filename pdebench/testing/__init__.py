@@ -1,4 +1,6 @@
-"""What plugin authors test with: the conformance kit (`check_solver`) and the golden-vector checks (`golden`)."""
+"""What plugin authors test with: the conformance kit (`check_solver`) and the golden-vector checks
+(`golden`).
+"""
 
 from typing import Any
 

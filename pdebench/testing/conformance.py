@@ -23,7 +23,8 @@ from pdebench.solver import Solver
 from pdebench.task import Task
 from pdebench.testing.problems import conformance_tasks
 
-# Float32 sums in another order (batch of 1 against 5) differ by a few units in the last place per layer.
+# Float32 sums in another order (batch of 1 against 5) differ by a few units in the last place per
+# layer.
 _ROUND_OFF = 1e-4
 
 Make = Callable[[], Solver]
@@ -225,7 +226,9 @@ def check_rules(make: Make, tasks: Sequence[Task] = ()) -> list[Finding]:
 
 
 def check_config(name: str) -> list[Finding]:
-    """Check that the configuration of ``solver=name`` lists every constructor argument and a summary."""
+    """Check that the configuration of ``solver=name`` lists every constructor argument and a
+    summary.
+    """
     from hydra.utils import get_object
 
     choice = plugins.require("solver", name)
@@ -260,7 +263,9 @@ def check_config(name: str) -> list[Finding]:
 
 
 def check_import(package: str) -> Finding:
-    """Check, in a fresh interpreter, that importing a plugin package imports neither torch nor lightning."""
+    """Check, in a fresh interpreter, that importing a plugin package imports neither torch nor
+    lightning.
+    """
     probe = (
         f"import sys, {package}; print(*[m for m in ('torch', 'lightning') if m in sys.modules])"
     )
@@ -279,7 +284,9 @@ def check_import(package: str) -> Finding:
 def check_named(
     name: str, overrides: Sequence[str] = (), tasks: Sequence[Task] = ()
 ) -> list[Finding]:
-    """Check ``solver=name`` as shipped, with overrides: its configuration, its package and its behaviour."""
+    """Check ``solver=name`` as shipped, with overrides: its configuration, its package and its
+    behaviour.
+    """
     config = OmegaConf.to_container(compose([f"solver={name}", *overrides]).solver, resolve=True)
     check_types(config, "solver")
     package = plugins.require("solver", name).plugin.package
@@ -291,7 +298,8 @@ def check_named(
 
 
 def check_solver(name: str, *overrides: str, tasks: Sequence[Task] = ()) -> None:
-    """Assert that ``solver=name`` keeps every rule; the message says what failed, why it matters and how to mend it.
+    """Assert that ``solver=name`` keeps every rule; the message says what failed, why it matters
+    and how to mend it.
 
     def test_my_solver_keeps_the_rules():
         check_solver("my_solver", "solver.width=8")

@@ -1,13 +1,16 @@
 """Check a family against golden vectors recorded from its authors' own program.
 
-An archive is an ``.npz`` whose ``meta`` entry is JSON. Arrays under ``state/`` are official weights. Two kinds:
+An archive is an ``.npz`` whose ``meta`` entry is JSON. Arrays under ``state/`` are official
+weights. Two kinds:
 
     network    ``output`` (and further recorded results) of one forward pass; checked through
                ``from_reference(meta, state) -> (arrays -> output)``
-    functions  ``meta["inputs"]`` lists the arguments, every other array is a result; checked through
+    functions  ``meta["inputs"]`` lists the arguments, every other array is a result; checked
+    through
                ``evaluate(meta, inputs) -> {name: array}``
 
-The agreement is the relative L2 difference ||a - b|| / ||b||, with tolerance ``meta["tolerance"]`` or 1e-5.
+The agreement is the relative L2 difference ||a - b|| / ||b||, with tolerance ``meta["tolerance"]``
+or 1e-5.
 """
 
 import fnmatch
@@ -29,7 +32,9 @@ DEFAULT_TOLERANCE = (
 
 @dataclass(frozen=True)
 class Archive:
-    """One golden archive: ``name``, decoded ``meta``, official weights ``state`` and all other ``arrays``."""
+    """One golden archive: ``name``, decoded ``meta``, official weights ``state`` and all other
+    ``arrays``.
+    """
 
     name: str
     meta: dict[str, Any]
@@ -38,7 +43,9 @@ class Archive:
 
     @property
     def is_network(self) -> bool:
-        """Whether the archive records one forward pass (an ``output`` and no list of function arguments)."""
+        """Whether the archive records one forward pass (an ``output`` and no list of function
+        arguments).
+        """
         return "output" in self.arrays and "inputs" not in self.meta
 
     @property
@@ -61,7 +68,9 @@ class Archive:
 
 
 def golden_folder() -> Path:
-    """The folder of golden archives: ``PDEBENCH_GOLDEN``, else ``../shared/golden`` beside the checkout."""
+    """The folder of golden archives: ``PDEBENCH_GOLDEN``, else ``../shared/golden`` beside the
+    checkout.
+    """
     named = os.environ.get("PDEBENCH_GOLDEN")
     return Path(named) if named else Path(__file__).parents[3] / "shared" / "golden"
 
@@ -69,8 +78,9 @@ def golden_folder() -> Path:
 def archives(*prefixes: str) -> list[str]:
     """Names (no suffix) of the archives that start with one of ``prefixes``.
 
-    Raises FileNotFoundError where the folder or every match is absent and CI=true: a check that silently vanishes
-    proves nothing. Elsewhere the list is then empty, so that the suite runs without the vectors.
+    Raises FileNotFoundError where the folder or every match is absent and CI=true: a check that
+    silently vanishes proves nothing. Elsewhere the list is then empty, so that the suite runs
+    without the vectors.
     """
     folder = golden_folder()
     found = sorted(p.stem for p in folder.glob("*.npz") if p.stem.startswith(prefixes))
@@ -94,7 +104,8 @@ def load(name: str) -> Archive:
 
 
 def relative_difference(got: Array, expected: Array) -> float:
-    """||got - expected|| / ||expected|| over all entries; inf where shapes or the places of NaN differ.
+    """||got - expected|| / ||expected|| over all entries; inf where shapes or the places of NaN
+    differ.
 
     Where ``expected`` is all zero the absolute norm is returned.
     """
@@ -116,7 +127,9 @@ def check_network(
     ],
     name: str,
 ) -> None:
-    """Assert that the network built from archive ``name``'s weights reproduces its recorded ``output``."""
+    """Assert that the network built from archive ``name``'s weights reproduces its recorded
+    ``output``.
+    """
     archive = load(name)
     output = from_reference(archive.meta, archive.state)(archive.arrays)
     difference = relative_difference(output, archive.arrays["output"])

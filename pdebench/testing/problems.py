@@ -27,7 +27,8 @@ class DecayingModes(Dataset):
 
         w(x, t) = exp(-nu (2 pi)^2 |k|^2 t) sum_j a_j cos(2 pi k_j . x + phi_j),   |k_j|^2 = 5
 
-    Modes of one |k| do not interact (u . grad w = 0), so this solves the vorticity equation on the unit torus exactly.
+    Modes of one |k| do not interact (u . grad w = 0), so this solves the vorticity equation on the
+    unit torus exactly.
 
     Args:
         grid: points per axis.

@@ -1,4 +1,6 @@
-"""Synthetic records for the leaderboard's tests: drawn from known distributions, computed by no solver."""
+"""Synthetic records for the leaderboard's tests: drawn from known distributions, computed by no
+solver.
+"""
 
 import hashlib
 import json
@@ -61,7 +63,9 @@ def make_record(
     task_config: dict[str, Any] | None = None,
     parameters: int = 123_456,
 ) -> Record:
-    """Return a record whose per-sample errors are lognormal with mean ``error``, the same difficulty for every solver."""
+    """Return a record whose per-sample errors are lognormal with mean ``error``, the same
+    difficulty for every solver.
+    """
     metrics = metrics or METRICS
     config = {
         "seed": seed,
@@ -162,7 +166,9 @@ def arrays() -> Callable[..., dict[str, np.ndarray[Any, Any]]]:
 
 
 def make_many(count: int = 2000) -> list[Record]:
-    """Return ``count`` records: 5 tasks, settings of 12 solvers, 3 seeds, every status, two devices."""
+    """Return ``count`` records: 5 tasks, settings of 12 solvers, 3 seeds, every status, two
+    devices.
+    """
     made: list[Record] = []
     families = [
         "fno",

@@ -10,11 +10,13 @@ from pdebench.generation import sample_generator
 
 
 def deviation(band: int, alpha: float, tau: float) -> np.ndarray:
-    """Return the standard deviation of every mode, (2 K + 1, 2 K + 1), for integer wavevectors in [-K, K]^2.
+    """Return the standard deviation of every mode, (2 K + 1, 2 K + 1), for integer wavevectors in
+    [-K, K]^2.
 
         s_k = sqrt(2) tau^{alpha - 1} (4 pi^2 |k|^2 + tau^2)^{-alpha / 2},   s_0 = 0
 
-    Li et al. 2021 (arXiv 2010.08895), sec. 5.3, as their program has it: tau^{alpha-1} multiplies the standard deviation.
+    Li et al. 2021 (arXiv 2010.08895), sec. 5.3, as their program has it: tau^{alpha-1} multiplies
+    the standard deviation.
     """
     k = np.arange(-band, band + 1, dtype=np.float64)
     square = k[:, None] ** 2 + k**2
@@ -33,8 +35,8 @@ def draw(stream: str, indices: range, grid: int, band: int, alpha: float, tau: f
 
         w0(x) = Re sum_k s_k z_k exp(2 pi i k . x),   z_k complex normal, E |z_k|^2 = 1
 
-    The z_k are drawn on the fixed set |k_i| <= K whatever the grid, so that one sample exists at every resolution; a grid
-    keeps the modes |k_i| < n / 2.
+    The z_k are drawn on the fixed set |k_i| <= K whatever the grid, so that one sample exists at
+    every resolution; a grid keeps the modes |k_i| < n / 2.
     """
     s = deviation(band, alpha, tau)
     keep = min(band, (grid - 1) // 2)

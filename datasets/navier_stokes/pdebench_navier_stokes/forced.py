@@ -30,7 +30,9 @@ _CHECKED = 4  # samples whose reference is recomputed on a finer setting
 @final
 @dataclass(frozen=True)
 class Law:
-    """What distinguishes a split: viscosity, forcing wavevector, stored grid, solution grid, random stream."""
+    """What distinguishes a split: viscosity, forcing wavevector, stored grid, solution grid, random
+    stream.
+    """
 
     viscosity: float
     wavevector: tuple[int, int]
@@ -90,7 +92,8 @@ class ForcedRecipe(Recipe):
     def make(self, split: str, indices: range) -> dict[str, np.ndarray]:
         law = self.laws[split]
         shape = (law.stored_grid, law.stored_grid)
-        # The initial frame passes through the solution grid too: what is stored at t=0 is what was evolved.
+        # The initial frame passes through the solution grid too: what is stored at t=0 is what was
+        # evolved.
         first = resample(self.initial(split, indices, law.solve_grid), shape).unsqueeze(1)
         frames = torch.cat([first, resample(self.solution(split, indices), shape)], dim=1)
         return {
@@ -141,18 +144,21 @@ class _Trajectories(Source):
 class Forced(Dataset):
     """Vorticity of a forced flow on the unit torus from a random initial field.
 
-        w_t + u . grad w = nu lap w + 0.1 (sin 2 pi(x+y) + cos 2 pi(x+y)),   frames at t = 0, 1, .., T
+        w_t + u . grad w = nu lap w + 0.1 (sin 2 pi(x+y) + cos 2 pi(x+y)),   frames at t = 0, 1, ..,
+        T
 
-    Li et al., ICLR 2021 (arXiv 2010.08895), sec. 5.3; solved by ``solver`` in float64 and stored as float32 after spectral
-    truncation (point sampling would alias). The initial field is band-limited, so that one sample exists on every grid.
+    Li et al., ICLR 2021 (arXiv 2010.08895), sec. 5.3; solved by ``solver`` in float64 and stored as
+    float32 after spectral truncation (point sampling would alias). The initial field is
+    band-limited, so that one sample exists on every grid.
 
     Args:
         viscosity: nu, m^2/s.
         stored_grid: points per axis of the stored fields.
         solve_grid: points per axis of the solution.
         frames: T, also the number of stored frames after the initial one (spacing 1 s).
-        counts: split -> samples; splits are train, valid, test, test_fine (the test samples on a grid twice as fine),
-            ood_low_viscosity (nu x 0.3), ood_high_viscosity (nu x 3), ood_forcing (wavevector (1, 2)).
+        counts: split -> samples; splits are train, valid, test, test_fine (the test samples on a
+            grid twice as fine), ood_low_viscosity (nu x 0.3), ood_high_viscosity (nu x 3),
+            ood_forcing (wavevector (1, 2)).
         solver: solves the problems; its cost is a row of the task like any other.
         alpha, tau: smoothness and inverse length of the initial field.
         band: largest wavenumber index of the initial field.
@@ -265,7 +271,9 @@ class Forced(Dataset):
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     def _checked_reference(self, folder: Path) -> dict[str, float]:
-        """Return the relative L2 error of the stored test frames against twice the grid (and so half the step)."""
+        """Return the relative L2 error of the stored test frames against twice the grid (and so
+        half the step).
+        """
         from pdebench.atomic import write_atomically
 
         file = folder / "reference_error.json"

@@ -7,12 +7,14 @@ from torch import Tensor
 
 
 def gaussian_field_deviation(num: int, alpha: float = 2.5, tau: float = 7.0) -> Tensor:
-    """Return the spectral standard deviation of the initial field on ``num``^2 points of the unit torus.
+    """Return the spectral standard deviation of the initial field on ``num``^2 points of the unit
+    torus.
 
         s_k = n^2 sqrt(2) tau^{alpha - 1} (4 pi^2 |k|^2 + tau^2)^{-alpha / 2},   s_0 = 0
 
-    for an unnormalised inverse FFT. Li et al. 2021 (arXiv 2010.08895), sec. 5.3; the factor tau^{alpha-1} multiplies the
-    standard deviation in the public program, the variance in the paper.  Returns (n, n), float64.
+    for an unnormalised inverse FFT. Li et al. 2021 (arXiv 2010.08895), sec. 5.3; the factor
+    tau^{alpha-1} multiplies the standard deviation in the public program, the variance in the
+    paper.  Returns (n, n), float64.
     """
     k = torch.fft.fftfreq(num, 1 / num, dtype=torch.float64)
     square = k[:, None] ** 2 + k**2
@@ -36,10 +38,12 @@ def crank_nicolson_euler(
 ) -> tuple[Tensor, Tensor]:
     """Integrate w_t + u . grad w = nu lap w + f on the unit torus as the published program does.
 
-        (1 + h nu |k|^2 / 2) w+ = (1 - h nu |k|^2 / 2) w + h (f - mask F(u . grad w)),   mask |k_i| <= (2/3)(n/2)
+        (1 + h nu |k|^2 / 2) w+ = (1 - h nu |k|^2 / 2) w + h (f - mask F(u . grad w)),   mask |k_i|
+        <= (2/3)(n/2)
 
     Velocity (psi_y, -psi_x), lap psi = -w; complex FFTs whose inverse keeps the real part.
-    vorticity: (B, n, n), 1/s; forcing: (n, n), 1/s^2; times in s.  Returns frames (B, n, n, frames) and times (frames,).
+    vorticity: (B, n, n), 1/s; forcing: (n, n), 1/s^2; times in s.  Returns frames (B, n, n, frames)
+        and times (frames,).
     Li et al. 2021 (arXiv 2010.08895), appendix A.3.3.
     """
     num = vorticity.shape[-1]

@@ -18,11 +18,14 @@ from pdebench_fno.unet import UNet1d
 class IFNO(nn.Module):
     """Implicit Fourier neural operator.
 
-        v_{l+1} = v_l + 1/L sigma( W v_l + c + F^{-1}(R . F v_l) [ + U(v_l - F^{-1}(R . F v_l)) ] ),   l = 0 .. L-1
+        v_{l+1} = v_l + 1/L sigma( W v_l + c + F^{-1}(R . F v_l) [ + U(v_l - F^{-1}(R . F v_l)) ] ),
+          l = 0 .. L-1
 
-    One layer shared by all L iterations: depth is a time step. You et al., CMAME 2022 (arXiv 2203.08205), eq. 12. With
-    ``unet`` a one-dimensional U-Net over the flattened points acts on what the Fourier layer leaves (IUFNO; Li, Z., et
-    al., Phys. Fluids 35, 075145, 2023). x: (B, in_channels, *S).  Returns (B, out_channels, *S).
+    One layer shared by all L iterations: depth is a time step. You et al., CMAME 2022 (arXiv
+        2203.08205), eq. 12. With
+    ``unet`` a one-dimensional U-Net over the flattened points acts on what the Fourier layer leaves
+    (IUFNO; Li, Z., et al., Phys. Fluids 35, 075145, 2023). x: (B, in_channels, *S).  Returns (B,
+    out_channels, *S).
 
     Args:
         modes: m per axis: k = -m .. m-1, and 0 .. m-1 on the last axis.
@@ -35,7 +38,8 @@ class IFNO(nn.Module):
         one_sided: axes (from the first) that keep 0 .. m-1 only.
         clip: use fewer modes on grids that do not hold all, instead of refusing them.
 
-    A trained shallow network starts a deeper one: the weights do not depend on L (shallow-to-deep training).
+    A trained shallow network starts a deeper one: the weights do not depend on L (shallow-to-deep
+    training).
     """
 
     def __init__(

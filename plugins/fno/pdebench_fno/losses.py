@@ -23,11 +23,14 @@ def absolute_lp(prediction: Tensor, target: Tensor, dim: int = 2, p: float = 2) 
 def relative_sobolev(
     prediction: Tensor, target: Tensor, order: int = 1, group: bool = False
 ) -> Tensor:
-    """Return the batch mean of the relative error in a Fourier-weighted norm of fields (B, X, Y, ...).
+    """Return the batch mean of the relative error in a Fourier-weighted norm of fields (B, X, Y,
+    ...).
 
-        ||e||_H = || (1 + sum_{j=1..order} |k|^{2j})^{1/2} e_hat ||_2,  integer k, |k|^2 = k_x^2 + k_y^2
+        ||e||_H = || (1 + sum_{j=1..order} |k|^{2j})^{1/2} e_hat ||_2,  integer k, |k|^2 = k_x^2 +
+        k_y^2
 
-    With ``group`` the errors of the orders 0..order, each weighted by its own |k|^j, are averaged instead.
+    With ``group`` the errors of the orders 0..order, each weighted by its own |k|^j, are averaged
+    instead.
     """
     n, m = prediction.shape[1:3]
     kx = torch.fft.fftfreq(n, 1 / n, device=prediction.device).abs().view(1, n, 1)
@@ -49,7 +52,9 @@ def relative_sobolev(
 
 
 class Standardised:
-    """z = (x - mean) / (std + 1e-5), fitted over the given axes with the unbiased standard deviation."""
+    """z = (x - mean) / (std + 1e-5), fitted over the given axes with the unbiased standard
+    deviation.
+    """
 
     def __init__(self, samples: Tensor, over: Sequence[int] | None = None) -> None:
         axes = tuple(over) if over is not None else tuple(range(samples.ndim))
@@ -65,7 +70,9 @@ class Standardised:
 
 
 class Ranged:
-    """z = a x + b, per point, such that the samples' smallest value becomes ``low`` and the largest ``high``."""
+    """z = a x + b, per point, such that the samples' smallest value becomes ``low`` and the largest
+    ``high``.
+    """
 
     def __init__(self, samples: Tensor, low: float = 0.0, high: float = 1.0) -> None:
         smallest, largest = samples.amin(0), samples.amax(0)
@@ -82,7 +89,8 @@ def library_lp(
 ) -> Tensor:
     """Return the Lp loss (p = 2) of neuraloperator 2.0.0 over the last ``dim`` axes.
 
-    relative: ||e|| / (||y|| + 1e-8);  absolute: (h_1 .. h_d)^{1/2} ||e|| with h_i = 1 / n_i. ``reduction`` "sum" or "mean"
+    relative: ||e|| / (||y|| + 1e-8);  absolute: (h_1 .. h_d)^{1/2} ||e|| with h_i = 1 / n_i.
+        ``reduction`` "sum" or "mean"
     is taken over samples and channels.
     """
     error = (prediction - target).flatten(-dim).norm(dim=-1)
@@ -97,9 +105,11 @@ def library_lp(
 def library_h1(
     prediction: Tensor, target: Tensor, dim: int, reduction: str = "sum", periodic: bool = True
 ) -> Tensor:
-    """Return the relative H1 loss of neuraloperator 2.0.0: field and central differences over the last ``dim`` axes.
+    """Return the relative H1 loss of neuraloperator 2.0.0: field and central differences over the
+    last ``dim`` axes.
 
-    ( ||e||^2 + sum_i ||D_i e||^2 )^{1/2} / ( ||y||^2 + sum_i ||D_i y||^2 + 1e-8 )^{1/2},   h_i = 1 / n_i
+    ( ||e||^2 + sum_i ||D_i e||^2 )^{1/2} / ( ||y||^2 + sum_i ||D_i y||^2 + 1e-8 )^{1/2},   h_i = 1
+    / n_i
     """
 
     def square(field: Tensor) -> Tensor:
@@ -113,7 +123,9 @@ def library_h1(
 
 
 def _difference(field: Tensor, axis: int, periodic: bool) -> Tensor:
-    """Return the central difference with h = 1 / n; third-order one-sided at the ends of axes that are not periodic."""
+    """Return the central difference with h = 1 / n; third-order one-sided at the ends of axes that
+    are not periodic.
+    """
     n = field.shape[axis]
     d = (field.roll(-1, axis) - field.roll(1, axis)) * (n / 2)
     if not periodic:

@@ -20,9 +20,11 @@ Norm = Literal["group_norm", "instance_norm"]
 class Block(nn.Module):
     """One Fourier layer with skip connections and a channel MLP.
 
-        y = GELU( norm( K x ) + S_1 x );   z = GELU( norm( MLP y + S_2 x ) )          (no GELU after the last block)
+        y = GELU( norm( K x ) + S_1 x );   z = GELU( norm( MLP y + S_2 x ) )          (no GELU after
+        the last block)
 
-    with ``preactivation``: x <- norm(GELU(x)) first, and y = GELU(K x + S_1 x), z = MLP(norm y) + S_2 x.
+    with ``preactivation``: x <- norm(GELU(x)) first, and y = GELU(K x + S_1 x), z = MLP(norm y) +
+        S_2 x.
     """
 
     def __init__(
@@ -122,22 +124,27 @@ class FNO(nn.Module):
     x: (B, in_channels, *S).  Returns (B, out_channels, *S), any grid that holds the modes.
 
     Args:
-        modes: modes kept per axis, both signs counted: k = -(m//2) .. (m-1)//2, and 0 .. m//2 on the last axis.
+        modes: modes kept per axis, both signs counted: k = -(m//2) .. (m-1)//2, and 0 .. m//2 on
+            the last axis.
         in_channels, out_channels: channels of input and output.
         width: channels of the hidden field.
         layers: number of blocks.
-        lifting_ratio, projection_ratio: hidden widths of the first and last MLP, in units of ``width``.
-        embedding: coordinates appended to the input: "grid" j/n, "endpoint" linspace(0, 1, n), None.
+        lifting_ratio, projection_ratio: hidden widths of the first and last MLP, in units of
+            ``width``.
+        embedding: coordinates appended to the input: "grid" j/n, "endpoint" linspace(0, 1, n),
+            None.
         mlp_expansion: hidden width of the blocks' MLP in units of ``width``; None for no MLP.
         conv_skip, mlp_skip: skip connections around the Fourier layer and around the block.
         norm: "group_norm", "instance_norm" or None.
         preactivation: activate before instead of after.
-        padding: fraction of every axis padded with zeros on both sides, one number or one per axis; None for none.
+        padding: fraction of every axis padded with zeros on both sides, one number or one per axis;
+            None for none.
         scaling: per block, the factor by which it refines each axis; None for none.
         rank: fraction of parameters kept by a Tucker decomposition of R (TFNO); None for dense R.
         clip: use fewer modes on grids that do not hold all, instead of refusing them.
         misplace_odd: as in `SpectralConv`: neuraloperator 2.0.0 on axes of odd length.
-        activate_twice: without a block MLP, normalise and activate a second time, as neuraloperator 2.0.0 does.
+        activate_twice: without a block MLP, normalise and activate a second time, as neuraloperator
+            2.0.0 does.
     """
 
     def __init__(

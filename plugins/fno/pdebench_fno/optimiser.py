@@ -12,10 +12,12 @@ from torch.optim import Optimizer
 class ComplexAdam(Optimizer):
     """Adam whose second moment of a complex weight is one real number.
 
-        m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g conj(g),   w <- w - lr m_hat / (v_hat^{1/2} + eps)
+        m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g conj(g),   w <- w - lr m_hat / (v_hat^{1/2}
+        + eps)
 
-    torch's Adam treats real and imaginary part as two real weights, each with a second moment of its own. g includes the
-    coupled L2 term ``weight_decay`` w. Li et al. 2021, public program `Adam.py`.
+    torch's Adam treats real and imaginary part as two real weights, each with a second moment of
+    its own. g includes the coupled L2 term ``weight_decay`` w. Li et al. 2021, public program
+    `Adam.py`.
     """
 
     def __init__(

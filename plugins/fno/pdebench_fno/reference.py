@@ -1,7 +1,7 @@
 """Build our networks from the weights of the authors' programs, and evaluate their functions.
 
-`from_reference(meta, state)` returns a function arrays -> output for one recorded network, `evaluate(meta, inputs)` the
-results of recorded functions.
+`from_reference(meta, state)` returns a function arrays -> output for one recorded network,
+`evaluate(meta, inputs)` the results of recorded functions.
 """
 
 import re
@@ -61,7 +61,9 @@ def _implicit(network: IFNO, x: Array) -> Array:
 def _load(
     network: nn.Module, mapped: Mapping[str, Array | Tensor], used: set[str], state: Arrays
 ) -> None:
-    """Copy weights by our names; every weight of ours must be given and every weight of theirs used."""
+    """Copy weights by our names; every weight of ours must be given and every weight of theirs
+    used.
+    """
     own = dict(network.named_parameters())
     missing = sorted(set(own) - set(mapped))
     surplus = sorted(key for key in set(state) - used if not _UNUSED.match(key))
@@ -96,7 +98,8 @@ def _modes_first(weight: Array) -> Array:
 
 
 def _joined(read: _Reader, prefix: str, signed: int) -> Array:
-    """Join the published blocks of weights into one array over k = -m .. m-1 of the first ``signed`` axes.
+    """Join the published blocks of weights into one array over k = -m .. m-1 of the first
+    ``signed`` axes.
 
     Block weights{1 + sum_a 2^a [k_a < 0]} holds one sign per axis, in FFT order.
     """
@@ -227,7 +230,9 @@ def _scaling(factor: Any, layers: int, dim: int) -> list[list[float]] | None:
 def _library_keys(
     network: FNO, read: _Reader, mapped: dict[str, Array], tucker: bool
 ) -> list[tuple[str, str]]:
-    """Return (our key, official key) of every weight that keeps its layout; spectral weights go into ``mapped``."""
+    """Return (our key, official key) of every weight that keeps its layout; spectral weights go
+    into ``mapped``.
+    """
     pairs: list[tuple[str, str]] = []
 
     def mlp(ours: str, theirs: str) -> None:

@@ -16,9 +16,10 @@ class FNO(LearnedSolver):
     """A Fourier neural operator of any architecture of this package, trained on labels.
 
     Args:
-        architecture: takes ``in_channels`` and ``out_channels`` and returns a network (B, C_in, *S) -> (B, C_out, *S):
-            ``pdebench_fno.network.FNO``, ``pdebench_fno.classic.ClassicFNO`` or ``pdebench_fno.implicit.IFNO`` with
-            ``_partial_: true``. Its ``modes`` has one entry per convolved axis (space, and time under SpaceTime).
+        architecture: takes ``in_channels`` and ``out_channels`` and returns a network (B, C_in, *S)
+            -> (B, C_out, *S): ``pdebench_fno.network.FNO``, ``pdebench_fno.classic.ClassicFNO`` or
+            ``pdebench_fno.implicit.IFNO`` with ``_partial_: true``. Its ``modes`` has one entry per
+            convolved axis (space, and time under SpaceTime).
         form: how the network answers a problem.
         training: optimiser, schedule, loss, scaling, batch size.
     """

@@ -36,7 +36,8 @@ class DenseWeight(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kept: Sequence[int]) -> None:
         super().__init__()
-        # Complex normal of standard deviation sqrt(2 / (C_in + C_out)) in each part: the library's start.
+        # Complex normal of standard deviation sqrt(2 / (C_in + C_out)) in each part: the library's
+        # start.
         scale = math.sqrt(2 / (in_channels + out_channels))
         parts = scale * torch.randn(*kept, in_channels, out_channels, 2)
         self.tensor = nn.Parameter(torch.view_as_complex(parts))
@@ -51,7 +52,8 @@ class TuckerWeight(nn.Module):
 
         R[k.., i, o] = sum core[a.., p, q] prod_axis U_axis[k_axis, a_axis] U_in[i, p] U_out[o, q]
 
-    Kossaifi et al., TMLR 2024 (arXiv 2310.00120). ``rank`` is the fraction of the dense layer's parameters kept.
+    Kossaifi et al., TMLR 2024 (arXiv 2310.00120). ``rank`` is the fraction of the dense layer's
+    parameters kept.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class TuckerWeight(nn.Module):
 
 
 def _tucker_ranks(sizes: Sequence[int], fraction: float) -> tuple[int, ...]:
-    """Return ranks proportional to the sizes such that core and factors hold ``fraction`` of the dense parameters."""
+    """Return ranks proportional to the sizes such that core and factors hold ``fraction`` of the
+    dense parameters.
+    """
     if not 0 < fraction <= 1:
         raise ConfigError(f"rank={fraction}, expected a fraction of the dense parameters in (0, 1]")
     low, high = 0.0, 1.0
@@ -109,9 +113,10 @@ class SpectralConv(nn.Module):
         bands: kept modes per axis; the last axis has no negative ones.
         weight: gives R (*K, C_in, C_out).
         bias: whether a constant per output channel is added.
-        clip: keep only the part of the bands that a grid holds instead of refusing a grid that is too coarse.
-        misplace_odd: on axes of odd length but the last, write mode k at k - 1, as neuraloperator 2.0.0 does, whose
-            second fftshift should be its inverse.
+        clip: keep only the part of the bands that a grid holds instead of refusing a grid that is
+            too coarse.
+        misplace_odd: on axes of odd length but the last, write mode k at k - 1, as neuraloperator
+            2.0.0 does, whose second fftshift should be its inverse.
 
     Raises ConfigError where the grid has fewer modes than kept, naming the limit.
     """

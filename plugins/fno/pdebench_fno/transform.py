@@ -1,7 +1,8 @@
 """Truncated Fourier transforms: a few modes of a grid and back, as matrix products.
 
-Only the kept modes are ever computed. For the few modes an operator keeps, a product with the rows of the Fourier matrix
-costs less time than a full FFT that computes all of them (measured in benchmarks/fno_step.py), and is the same number.
+Only the kept modes are ever computed. For the few modes an operator keeps, a product with the rows
+of the Fourier matrix costs less time than a full FFT that computes all of them (measured in
+benchmarks/fno_step.py), and is the same number.
 """
 
 import math
@@ -13,7 +14,9 @@ from torch import Tensor
 
 
 class Band(NamedTuple):
-    """Kept modes of one axis: k = -negative .. positive - 1. The last axis of a real field has negative = 0."""
+    """Kept modes of one axis: k = -negative .. positive - 1. The last axis of a real field has
+    negative = 0.
+    """
 
     negative: int
     positive: int
@@ -24,7 +27,9 @@ class Band(NamedTuple):
         return self.negative + self.positive
 
     def clipped(self, num: int, real: bool) -> "Band":
-        """Return the part that a grid of ``num`` points holds; where -k and k coincide the negative one stays."""
+        """Return the part that a grid of ``num`` points holds; where -k and k coincide the negative
+        one stays.
+        """
         if real:
             return Band(0, min(self.positive, num // 2 + 1))
         negative = min(self.negative, num // 2)
@@ -37,12 +42,15 @@ class Band(NamedTuple):
 
 @final
 class Truncation:
-    """The transform between a grid of ``shape`` and the kept ``bands``; build once per shape and device.
+    """The transform between a grid of ``shape`` and the kept ``bands``; build once per shape and
+    device.
 
-        x_hat(k) = 1/N sum_j x_j exp(-2 pi i k . j / n),      y_j = Re sum_k c_k y_hat(k) exp(2 pi i k . j / n)
+        x_hat(k) = 1/N sum_j x_j exp(-2 pi i k . j / n),      y_j = Re sum_k c_k y_hat(k) exp(2 pi i
+        k . j / n)
 
-    with c_k = 2 for modes of the last axis that stand for their conjugates too (all but k = 0 and Nyquist), else 1: what
-    ``rfftn`` and ``irfftn`` with norm="forward" give where all other modes vanish.
+    with c_k = 2 for modes of the last axis that stand for their conjugates too (all but k = 0 and
+    Nyquist), else 1: what ``rfftn`` and ``irfftn`` with norm="forward" give where all other modes
+    vanish.
     """
 
     def __init__(
@@ -57,7 +65,8 @@ class Truncation:
         weight[0] = 1.0
         if num % 2 == 0 and band.count == num // 2 + 1:
             weight[-1] = 1.0
-        # (n, 2K): cosine and sine columns interleaved, so that the product is a complex array seen as pairs of reals.
+        # (n, 2K): cosine and sine columns interleaved, so that the product is a complex array seen
+        # as pairs of reals.
         self._last = (
             torch.stack([angle.cos(), -angle.sin()], -1).movedim(0, 1).flatten(1).div(num).to(real)
         )

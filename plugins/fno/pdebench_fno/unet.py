@@ -15,8 +15,10 @@ _SLOPE = 0.1  # of LeakyReLU, released IUFNO program
 class UNet1d(nn.Module):
     """Three halvings and three doublings of a row of points, with skips by concatenation.
 
-    Encoder levels: convolution (kernel 3, stride 2, no bias), the second and third followed by one of stride 1; decoder:
-    transposed convolution (kernel 4, stride 2); LeakyReLU 0.1 after each; output: convolution (kernel 3) of [x, decoder].
+    Encoder levels: convolution (kernel 3, stride 2, no bias), the second and third followed by one
+        of stride 1; decoder:
+    transposed convolution (kernel 4, stride 2); LeakyReLU 0.1 after each; output: convolution
+    (kernel 3) of [x, decoder].
     x: (B, C, N) with N divisible by 8.  Returns (B, C, N).
     """
 
