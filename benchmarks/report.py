@@ -86,7 +86,8 @@ def write_result(
             "rounds": len(values),
         }
         sys.stdout.write(
-            f"{piece:<28} {np.median(values):10.4g} s   {ratio:7.3f} x {baseline} [{low:.3f}, {high:.3f}]\n"
+            f"{piece:<28} {np.median(values):10.4g} s   {ratio:7.3f} x {baseline} [{low:.3f}, "
+            f"{high:.3f}]\n"
         )
     store_result(
         name,

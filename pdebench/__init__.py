@@ -33,7 +33,31 @@ _HOME = {
     "evaluate": "notebook",
 }
 
-__all__ = sorted([*_HOME, "__version__"])
+__all__ = [
+    "AsStored",
+    "Axis",
+    "Budget",
+    "Card",
+    "Dataset",
+    "Equation",
+    "Evolve",
+    "Grid",
+    "IterativeSolver",
+    "LearnedSolver",
+    "Mesh",
+    "Metric",
+    "Points",
+    "Problem",
+    "Record",
+    "Samples",
+    "Solution",
+    "Solver",
+    "Store",
+    "Task",
+    "Training",
+    "__version__",
+    "evaluate",
+]
 
 if TYPE_CHECKING:
     from pdebench.dataset import Card, Dataset

@@ -30,7 +30,8 @@ def declared(solver: Solver) -> frozenset[str]:
     unknown = set(solver.uses) - _KNOWN
     if unknown:
         raise AccessError(
-            f"{type(solver).__name__}.uses holds {sorted(unknown)}, expected a subset of {sorted(_KNOWN)}"
+            f"{type(solver).__name__}.uses holds {sorted(unknown)}, "
+            f"expected a subset of {sorted(_KNOWN)}"
         )
     return frozenset(solver.uses)
 
@@ -139,5 +140,5 @@ def grant_task(task: Task, solver: Solver) -> Task:
     for name in dict.fromkeys(("train", *task.evaluate)):
         one = task.samples(name)[:1]
         parts[name] = Samples.of(grant_problem(one.problem, solver), torch.zeros_like(one.target))
-    law = grant_problem(one.problem, solver).law
+    law = parts["train"].problem.law
     return replace(task, dataset=_Glimpse(task.dataset.card, law, parts), question=AsStored())

@@ -32,7 +32,8 @@ def atomic_path(file: Path) -> Iterator[Path]:
         if error.errno in _FULL:
             free = shutil.disk_usage(file.parent).free
             raise StoreError(
-                f"cannot write '{file}': the disk is full ({free} bytes free); free space or choose another folder"
+                f"cannot write '{file}': the disk is full ({free} bytes free); free space or "
+                "choose another folder"
             ) from error
         raise StoreError(
             f"cannot write '{file}': {error.strerror or error}; choose a writable folder"

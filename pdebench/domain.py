@@ -33,7 +33,8 @@ class Axis:
     def __post_init__(self) -> None:
         if self.nodes.ndim != 1 or self.nodes.shape != self.weights.shape:
             raise ValueError(
-                f"nodes has shape {tuple(self.nodes.shape)} and weights {tuple(self.weights.shape)}, "
+                f"nodes has shape {tuple(self.nodes.shape)} and weights "
+                f"{tuple(self.weights.shape)}, "
                 "expected two vectors of one length"
             )
 
@@ -116,17 +117,17 @@ class Domain(ABC):
     def dim(self) -> int:
         """Number of space dimensions d."""
 
-    @property
+    @cached_property
     @abstractmethod
     def points(self) -> Tensor:
         """Coordinates (N, d), float64, last axis of the grid fastest."""
 
-    @property
+    @cached_property
     @abstractmethod
     def weights(self) -> Tensor:
         """Quadrature weights (*S,), float64; their sum is the volume."""
 
-    @property
+    @cached_property
     @abstractmethod
     def boundary(self) -> Tensor:
         """Mask (*S,) of points on a boundary that is not periodic."""
@@ -214,7 +215,7 @@ class Points(Domain):
     def dim(self) -> int:
         return self.coordinates.shape[1]
 
-    @property
+    @cached_property
     def points(self) -> Tensor:
         return self.coordinates
 
@@ -255,7 +256,7 @@ class Mesh(Domain):
     def dim(self) -> int:
         return self.nodes.shape[1]
 
-    @property
+    @cached_property
     def points(self) -> Tensor:
         return self.nodes
 
@@ -274,7 +275,8 @@ class Mesh(Domain):
                 diagonal_a[:, 0] * diagonal_b[:, 1] - diagonal_a[:, 1] * diagonal_b[:, 0]
             ).abs() / 2
         raise ValueError(
-            f"cells has {num_vertices} vertices in {self.dim} dimensions, expected simplices or quadrilaterals"
+            f"cells has {num_vertices} vertices in {self.dim} dimensions, "
+            "expected simplices or quadrilaterals"
         )
 
     @cached_property

@@ -60,11 +60,21 @@ def content_digest(arrays: Iterable[tuple[str, Array]]) -> str:
     return digest.hexdigest()
 
 
+def _array(stored: h5py.File, name: str) -> h5py.Dataset:
+    """Return array ``name`` of an open file. Raises DataError where it is a group or a type."""
+    found = stored[name]
+    if not isinstance(found, h5py.Dataset):
+        raise DataError(
+            f"'{stored.filename}' holds '{name}' as a {type(found).__name__}, not an array"
+        )
+    return found
+
+
 def _file_digest(stored: h5py.File, names: Iterable[str]) -> str:
     """The same digest, read sample by sample in bounded memory."""
     digest = hashlib.sha256()
     for name in sorted(names):
-        dataset = stored[name]
+        dataset = _array(stored, name)
         dtype = dataset.dtype.newbyteorder("<")
         digest.update(f"{name}:{dataset.shape}:{dtype.str}\0".encode())
         step = max(1, (64 << 20) // max(1, dataset.nbytes // max(1, len(dataset))))
@@ -86,7 +96,7 @@ def write(path: Path, layout: Layout, pieces: Iterator[Mapping[str, Array]], cou
             for name, array in piece.items():
                 if filled == 0:
                     _create(out, name, array, count)
-                out[name][filled : filled + size] = array
+                _array(out, name)[filled : filled + size] = array
             filled += size
         if filled != count:
             raise DataError(f"'{path}' was to hold {count} samples, got {filled}")
@@ -119,7 +129,7 @@ def _attach_scales(out: h5py.File, layout: Layout, count: int) -> None:
         out[name].attrs["units"] = variable.unit
         out[name].attrs["long_name"] = variable.summary
         for position, axis in enumerate(("sample", *variable.axes)):
-            out[name].dims[position].attach_scale(out[axis])
+            _array(out, name).dims[position].attach_scale(out[axis])
 
 
 def open_file(path: Path) -> h5py.File:
@@ -148,7 +158,8 @@ def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterabl
             got = stored.attrs.get(key)
             if got is None or str(got) != str(value):
                 raise DataError(
-                    f"'{path}' has {key}={got!r}, expected {value!r}; delete it and it is made again"
+                    f"'{path}' has {key}={got!r}, expected {value!r}; "
+                    "delete it and it is made again"
                 )
         names = tuple(names)
         missing = [name for name in names if name not in stored]
@@ -163,8 +174,8 @@ def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterabl
         said = str(stored.attrs.get("digest", ""))
     if digest != said:
         raise DataError(
-            f"'{path}' was edited: its content has digest {digest[:12]}, its label says {said[:12]}; "
-            "delete it and it is made again"
+            f"'{path}' was edited: its content has digest {digest[:12]}, "
+            f"its label says {said[:12]}; delete it and it is made again"
         )
     return digest
 
@@ -199,7 +210,7 @@ class Stored:
         }
 
     def __len__(self) -> int:
-        return len(self._file()["sample"])
+        return len(_array(self._file(), "sample"))
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the file."""
@@ -209,21 +220,20 @@ class Stored:
         """Return the selected samples of array ``name``; views of the cache for slices of small
         arrays.
         """
-        if name not in self._cache and self._file()[name].nbytes <= self._limit:
-            self._cache[name] = self._file()[name][()]
+        if name not in self._cache and _array(self._file(), name).nbytes <= self._limit:
+            self._cache[name] = _array(self._file(), name)[()]
         if name in self._cache:
             return self._cache[name][index]
-        dataset = self._file()[name]
+        dataset = _array(self._file(), name)
         if isinstance(index, slice):
             return dataset[index]
         positions = np.asarray(index)
         out = np.empty((len(positions), *dataset.shape[1:]), dataset.dtype)
-        for place in np.argsort(
-            positions, kind="stable"
-        ):  # ascending reads, whatever the batch's order
+        # Ascending reads, whatever the batch's order.
+        for place in np.argsort(positions, kind="stable"):
             dataset.read_direct(out, np.s_[int(positions[place])], np.s_[int(place)])
         return out
 
     def coordinate(self, name: str) -> Array:
         """Return the values of an axis."""
-        return self._file()[name][()]
+        return _array(self._file(), name)[()]

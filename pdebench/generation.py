@@ -154,7 +154,8 @@ def _read(path: Path) -> dict[str, Array]:
 def _make_shard(recipe: Recipe, shard: _Shard) -> None:
     arrays = dict(recipe.make(shard.split, range(shard.start, shard.start + recipe.shard)))
     with atomic_path(shard.path) as partial, partial.open("wb") as stream:
-        np.savez(stream, digest=np.array(content_digest(arrays.items())), **arrays)
+        digest = np.array(content_digest(arrays.items()))
+        np.savez(stream, allow_pickle=False, digest=digest, **arrays)
 
 
 def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:

@@ -28,7 +28,8 @@ class Metric:
     """A scoring function with what a reader of its number must know.
 
     Attributes:
-        name: namespace, name and version, such as ``pdebench.nrmse@1``; a changed formula gets a new version.
+        name: namespace, name and version, such as ``pdebench.nrmse@1``; a changed formula gets a
+            new version.
         unit: unit of the score, "1" where it is a ratio.
         better: "lower", "higher" or "zero" (closest to zero).
         needs: what the problem or solution must offer; elsewhere the metric is *not applicable*,

@@ -97,7 +97,8 @@ class Problem:
         """The only input field; ValueError where there are several, naming them."""
         if len(self.inputs) != 1:
             raise ValueError(
-                f"the problem has inputs {sorted(self.inputs)}, expected exactly one; name the one you want"
+                f"the problem has inputs {sorted(self.inputs)}, expected exactly one; name the "
+                "one you want"
             )
         return next(iter(self.inputs.values()))
 

@@ -75,7 +75,8 @@ class Samples:
     def __getitem__(self, where: Index) -> "Samples":
         if isinstance(where, int):
             raise TypeError(
-                f"samples[{where}]: take a slice, samples[{where}:{where + 1}]; a batch is never implicit"
+                f"samples[{where}]: take a slice, samples[{where}:{where + 1}]; a batch is never "
+                "implicit"
             )
         return Samples(self._source, self._index[where], self._chunk)
 

@@ -1,4 +1,4 @@
-"""Three verbs that put every method in one table: fit (offline), prepare (set-up), solve (online)."""
+"""Three verbs put every method in one table: fit (offline), prepare (set-up), solve (online)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -55,8 +55,7 @@ class Solver(ABC):
         """Return None, or the sentence that says why this solver does not apply to ``task``."""
         return None
 
-    # noqa: B027 (empty is a valid verb)
-    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
+    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:  # noqa: B027 (empty is valid)
         """Learn from ``train``; choose on ``valid`` only. Nothing by default."""
 
     def prepare(self, problem: Problem) -> None:  # noqa: B027 (empty is a valid verb)
@@ -95,8 +94,8 @@ class IterativeSolver(Solver):
     def solve(self, problem: Problem) -> Solution:
         """Run ``iterate`` to its end and return the last iterate."""
         last, count = None, 0
-        for last in self.iterate(problem):
-            count += 1
+        for iterate in self.iterate(problem):
+            last, count = iterate, count + 1
         if last is None:
             raise RuntimeError(
                 f"{type(self).__name__}.iterate yielded nothing; yield at least the initial guess"

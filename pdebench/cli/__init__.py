@@ -1,4 +1,6 @@
-"""The command line: ``pdebench list | run | board | check``; each command loads only what it needs."""
+"""The command line: ``pdebench list | run | board | check``; each command loads only what it "
+"needs.
+"""
 
 import sys
 from importlib import import_module
@@ -65,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(
-            f"\npdebench {name}: interrupted; what was finished is kept, the same command goes on there\n"
+            f"\npdebench {name}: interrupted; what was finished is kept, "
+            "the same command goes on there\n"
         )
         return 130

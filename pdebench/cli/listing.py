@@ -1,4 +1,6 @@
-"""``pdebench list``: what is installed, from the names of files alone; nothing heavy is imported."""
+"""``pdebench list``: what is installed, from the names of files alone; nothing heavy is "
+"imported.
+"""
 
 import argparse
 import json
@@ -43,7 +45,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _as_json(chosen: list[plugins.Choice], ill: dict[str, str | None]) -> str:
+def _as_json(chosen: list[plugins.Choice], ill: dict[str, str]) -> str:
     listed = [
         {"group": c.group, "name": c.name, "plugin": c.plugin.distribution, "summary": c.summary}
         for c in chosen
@@ -51,7 +53,7 @@ def _as_json(chosen: list[plugins.Choice], ill: dict[str, str | None]) -> str:
     return json.dumps({"choices": listed, "quarantined": ill}, indent=2) + "\n"
 
 
-def _as_text(chosen: list[plugins.Choice], ill: dict[str, str | None]) -> str:
+def _as_text(chosen: list[plugins.Choice], ill: dict[str, str]) -> str:
     lines: list[str] = []
     width = max((len(choice.name) for choice in chosen), default=0)
     origin = max((len(choice.plugin.distribution) for choice in chosen), default=0)

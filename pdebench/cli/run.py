@@ -129,7 +129,9 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _check_keys(overrides: list[str]) -> None:
-    """Refuse an unknown top-level key with the nearest valid one; deeper keys are Hydra's to check."""
+    """Refuse an unknown top-level key with the nearest valid one; deeper keys are Hydra's to "
+    "check.
+    """
     root = (plugins.core().conf / "config.yaml").read_text(encoding="utf-8")
     known = [line.partition(":")[0] for line in root.splitlines() if line[:1].isalpha()]
     known += plugins.GROUPS
@@ -149,7 +151,7 @@ def _check_keys(overrides: list[str]) -> None:
 
 def _check_solver_keys(overrides: list[str]) -> None:
     """Refuse ``solver.widht=3`` with the nearest key of the chosen solvers' files."""
-    assigned = dict(o.partition("=")[::2] for o in overrides)
+    assigned = {key: value for key, _, value in (o.partition("=") for o in overrides)}
     chosen = composition.alternatives(assigned.get("solver", ""))
     for name in chosen:
         content = OmegaConf.load(plugins.require("solver", name).file)

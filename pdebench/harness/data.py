@@ -61,7 +61,8 @@ def prepare(root: Path, dataset_config: dict[str, Any], dataset: "Dataset") -> s
         digest = dataset.prepare(folder)
         if before is not None and before != digest:
             raise DataError(
-                f"data set folder '{folder}' was made with digest {before[:12]} and now has {digest[:12]}: it was edited or "
+                f"data set folder '{folder}' was made with digest {before[:12]} and now has "
+                f"{digest[:12]}: it was edited or "
                 "damaged; delete the folder and it is made again"
             )
         if touched:

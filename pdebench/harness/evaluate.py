@@ -256,7 +256,8 @@ def checked(solution: Solution, problem: Problem, target: Tensor, name: str) -> 
     reference = next(iter(problem.inputs.values()))
     if u.device != reference.device:
         raise SolverError(
-            f"{name}.solve returned u on {u.device}, expected {reference.device}, where the problem is"
+            f"{name}.solve returned u on {u.device}, expected {reference.device}, where the "
+            "problem is"
         )
     spread = solution.spread
     if spread is not None and spread.shape != u.shape:
@@ -279,7 +280,8 @@ def _first_bad(u: Tensor, problem: Problem, name: str) -> str:
         return f"{name} returned NaN or infinity in {count} of {len(u)} samples"
     frames = bad.flatten(2).any(2).any(0)
     first = int(frames.int().argmax())
-    return f"{name} returned NaN or infinity in {count} of {len(u)} samples, first at t={float(problem.times[first]):g}"
+    time = float(problem.times[first])
+    return f"{name} returned NaN or infinity in {count} of {len(u)} samples, first at t={time:g}"
 
 
 def _score(

@@ -28,7 +28,8 @@ def _refuse_below_seal(path: Any) -> None:
     for folder in folders:
         if real == folder or real.startswith(folder + os.sep):
             raise AccessError(
-                f"the solver opened '{real}' while it ran; stored data reach a solver only through what "
+                f"the solver opened '{real}' while it ran; stored data reach a solver only "
+                "through what "
                 "fit, prepare and solve are given"
             )
 

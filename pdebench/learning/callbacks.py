@@ -20,7 +20,9 @@ _RESUME_EVERY = (
 
 @final
 class BudgetSpent(L.Callback):
-    """Stops the fit when its seconds are spent and tells schedules how much of the budget is gone."""
+    """Stops the fit when its seconds are spent and tells schedules how much of the budget is "
+    "gone.
+    """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -89,7 +91,8 @@ class BestWeights(L.Callback):
         }
         for name, value in losses.items():
             if not math.isfinite(value) and self.diverged is None:
-                self.diverged = f"{name} is {value} in epoch {trainer.current_epoch + 1}, step {trainer.global_step}"
+                epoch, step = trainer.current_epoch + 1, trainer.global_step
+                self.diverged = f"{name} is {value} in epoch {epoch}, step {step}"
                 trainer.should_stop = True
         validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
         if not validated or "valid_loss" not in losses:

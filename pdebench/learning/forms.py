@@ -56,9 +56,10 @@ class Form(ABC):
         """Return the solution (B, [T,] C, *S)."""
 
     @abstractmethod
-    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the network sees (n, C_in, *S) and what it should return (n, C_out, *S), to
-        fit scalings on.
+    def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return what the network sees (n, C_in, *S) and should return (n, C_out, *S).
+
+        Scalings are fitted on them; without labels there is nothing to scale the output with.
         """
 
     def training_pair(self, problem: Problem, target: Tensor) -> tuple[Problem, Tensor]:
@@ -79,8 +80,10 @@ class OneShot(Form):
             stacked(problem).shape[1], frames * channels, problem.domain.shape, _periodic(problem)
         )
 
-    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
-        return stacked(problem), target if problem.times is None else target.flatten(1, 2)
+    def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if target is not None and problem.times is not None:
+            target = target.flatten(1, 2)
+        return stacked(problem), target
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
         y = network(stacked(problem))
@@ -116,13 +119,13 @@ class Rollout(Form):
             stacked(problem).shape[1], one.target.shape[2], problem.domain.shape, _periodic(problem)
         )
 
-    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
+    def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
         given = problem.input.shape[1]
-        frames = torch.cat([problem.input, target], dim=1)
+        frames = problem.input if target is None else torch.cat([problem.input, target], dim=1)
         outputs = frames.diff(dim=1) if self.increment else frames
         # Every frame passes through every place of the window, so all places share one scaling.
         windows = frames.flatten(0, 1).unsqueeze(1).expand(-1, given, *(-1,) * (frames.ndim - 2))
-        return windows.flatten(1, 2), outputs.flatten(0, 1)
+        return windows.flatten(1, 2), None if target is None else outputs.flatten(0, 1)
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
         window = problem.input
@@ -147,15 +150,15 @@ class Rollout(Form):
         return last + y if self.increment else y
 
     def training_pair(self, problem: Problem, target: Tensor) -> tuple[Problem, Tensor]:
-        if self.unroll is None or self.unroll >= target.shape[1]:
+        before, after = problem.history, problem.times
+        if self.unroll is None or self.unroll >= target.shape[1] or before is None or after is None:
             return problem, target
         name, window = next(iter(problem.inputs.items()))
         given = window.shape[1]
         frames = torch.cat([window, target], dim=1)
         start = int(torch.randint(target.shape[1] - self.unroll + 1, ()))
         piece = frames[:, start : start + given + self.unroll]
-        # type: ignore[list-item]
-        times = torch.cat([problem.history, problem.times])[start : start + given + self.unroll]
+        times = torch.cat([before, after])[start : start + given + self.unroll]
         asked = replace(
             problem, inputs={name: piece[:, :given]}, history=times[:given], times=times[given:]
         )
@@ -181,8 +184,8 @@ class SpaceTime(Form):
             stacked(problem).shape[1], one.target.shape[2], shape, (*_periodic(problem), False)
         )
 
-    def fields(self, problem: Problem, target: Tensor) -> tuple[Tensor, Tensor]:
-        return stacked(problem).unsqueeze(-1), target.movedim(1, -1)
+    def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        return stacked(problem).unsqueeze(-1), None if target is None else target.movedim(1, -1)
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
         x = stacked(problem).unsqueeze(-1)

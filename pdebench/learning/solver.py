@@ -48,9 +48,8 @@ class LearnedSolver(Solver):
     uses: ClassVar[frozenset[Use]] = frozenset({"labels"})
 
     def __init__(self, form: Form | None = None, training: Training | None = None) -> None:
-        importlib.import_module(
-            "pdebench.learning.fit"
-        )  # seconds of import that fit's clock must not see
+        # Seconds of import that fit's clock must not see.
+        importlib.import_module("pdebench.learning.fit")
         self.form: Form = form or OneShot()
         self.training = training or Training()
         self.model: Scaled | None = None
@@ -61,10 +60,18 @@ class LearnedSolver(Solver):
     def network(self, sizes: Sizes) -> nn.Module:
         """Return a new network x (B, C_in, *S) -> y (B, C_out, *S) of the given sizes."""
 
-    def loss(self, model: nn.Module, problem: Problem, target: Tensor, weights: Tensor) -> Tensor:
-        """Return the training loss of one batch; ``weights`` (*S,) are the quadrature weights on
-        the device.
+    def loss(
+        self, model: nn.Module, problem: Problem, target: Tensor | None, weights: Tensor
+    ) -> Tensor:
+        """Return the training loss of one batch.
+
+        ``target`` is None for a solver without "labels"; ``weights`` (*S,) are the quadrature
+        weights on the device.
         """
+        if target is None:
+            raise SolverError(
+                f"{type(self).__name__} does not use labels; override loss() by one without them"
+            )
         return self.training.loss(self.form.predict(model, problem), target, weights)
 
     @property
@@ -81,16 +88,11 @@ class LearnedSolver(Solver):
         """Return the untrained model for these samples; its scalings are fitted on them."""
         self._sizes = self.form.sizes(samples)
         network = self.network(self._sizes)
-        try:
-            inputs, outputs = self.form.fields(samples.problem, samples.target)
-        except AccessError:  # without labels there is nothing to scale the output with
-            return Scaled(
-                network,
-                self.training.scaling.fit(self.form.fields_of_inputs(samples.problem)),
-                None,
-            )
+        target = samples.target if "labels" in self.uses else None
+        inputs, outputs = self.form.fields(samples.problem, target)
+        scaling = self.training.scaling
         return Scaled(
-            network, self.training.scaling.fit(inputs), self.training.scaling.fit(outputs)
+            network, scaling.fit(inputs), None if outputs is None else scaling.fit(outputs)
         )
 
     @final
@@ -122,7 +124,8 @@ class LearnedSolver(Solver):
     def _fitted(self) -> Scaled:
         if self.model is None:
             raise SolverError(
-                f"{type(self).__name__} was asked to solve before fit or load; call one of them first"
+                f"{type(self).__name__} was asked to solve before fit or load; call one of them "
+                "first"
             )
         return self.model
 
@@ -153,8 +156,8 @@ class LearnedSolver(Solver):
             raise DataError(f"'{file}' does not exist, expected the weights that save() wrote")
         with safe_open(file, framework="pt") as stored:
             described = stored.metadata() or {}
-            # noqa: SIM118 (not a dict)
-            state = {key: stored.get_tensor(key) for key in stored.keys()}
+            names = stored.keys()
+            state = {name: stored.get_tensor(name) for name in names}
         self._sizes = Sizes(
             int(described["in_channels"]),
             int(described["out_channels"]),

@@ -57,7 +57,8 @@ class Training:
                 )
         if self.gradient_clip is not None and self.gradient_clip <= 0:
             raise ConfigError(
-                f"solver.training.gradient_clip={self.gradient_clip}, expected a positive norm or null"
+                f"solver.training.gradient_clip={self.gradient_clip}, expected a positive norm or "
+                "null"
             )
         if self.interval not in ("epoch", "step"):
             raise ConfigError(

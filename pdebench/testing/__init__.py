@@ -2,15 +2,17 @@
 (`golden`).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pdebench.testing.conformance import check_solver
 
 __all__ = ["check_solver"]
 
 
 def __getattr__(name: str) -> Any:
-    if (
-        name == "check_solver"
-    ):  # loaded when used: golden-vector tests need neither Hydra nor the harness
+    # Loaded when used: golden-vector tests need neither Hydra nor the harness.
+    if name == "check_solver":
         from pdebench.testing.conformance import check_solver
 
         return check_solver

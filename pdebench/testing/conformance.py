@@ -128,7 +128,7 @@ def _settings() -> dict[str, Any]:
         "torch.get_default_dtype()": torch.get_default_dtype(),
         "torch.get_num_threads()": torch.get_num_threads(),
         "torch.is_grad_enabled()": torch.is_grad_enabled(),
-        "torch.are_deterministic_algorithms_enabled()": torch.are_deterministic_algorithms_enabled(),
+        "torch's deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch.get_float32_matmul_precision()": torch.get_float32_matmul_precision(),
     }
 
@@ -161,7 +161,8 @@ RULES = (
     Rule(
         "determinism",
         "a run must be repeatable from its seed",
-        "draw random numbers from torch's global generator, which the harness seeds, and from nothing else",
+        "draw random numbers from torch's global generator, which the harness seeds, and from "
+        "nothing else",
         _seed,
     ),
     Rule(

@@ -86,7 +86,8 @@ def archives(*prefixes: str) -> list[str]:
     found = sorted(p.stem for p in folder.glob("*.npz") if p.stem.startswith(prefixes))
     if not found and os.environ.get("CI") == "true":
         raise FileNotFoundError(
-            f"no golden archive {' or '.join(prefixes)} in '{folder}'; CI must not pass without them: "
+            f"no golden archive {' or '.join(prefixes)} in '{folder}'; CI must not pass without "
+            "them: "
             "set PDEBENCH_GOLDEN to the folder that holds them"
         )
     return found
@@ -153,5 +154,6 @@ def check_functions(
         if key not in got or not relative_difference(got[key], expected) <= tolerance
     }
     assert not wrong, (
-        f"{name}: {len(wrong)} of {len(archive.results)} results differ by more than {tolerance:g}: {wrong}"
+        f"{name}: {len(wrong)} of {len(archive.results)} results differ by more than "
+        f"{tolerance:g}: {wrong}"
     )

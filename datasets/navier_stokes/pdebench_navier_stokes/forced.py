@@ -205,7 +205,8 @@ class Forced(Dataset):
         unknown = sorted(set(counts) - set(laws))
         if unknown or min(counts.values(), default=0) < 1:
             raise ConfigError(
-                f"dataset.counts={dict(counts)}, expected positive numbers for some of {sorted(laws)}"
+                f"dataset.counts={dict(counts)}, expected positive numbers for some of "
+                f"{sorted(laws)}"
             )
         # test_fine shares the random stream of test: the same samples on a finer grid.
         streams = {
@@ -248,7 +249,8 @@ class Forced(Dataset):
             summary=f"Forced 2D vorticity on the unit torus, nu = {law.viscosity:g}",
             equation=self._recipe.attributes["equation"],
             units={"vorticity": "1/s", "viscosity": "m^2/s", "time": "s", "x": "m", "y": "m"},
-            how=f"{solver.__module__}.{solver.__name__} on {law.solve_grid}^2 in float64, stored on {law.stored_grid}^2",
+            how=f"{solver.__module__}.{solver.__name__} on {law.solve_grid}^2 in float64, "
+            f"stored on {law.stored_grid}^2",
             reference="Li et al., ICLR 2021, arXiv 2010.08895, sec. 5.3",
             splits=self._counts,
             shifts={key: why for key, why in _SHIFTS.items() if key in self._counts},
@@ -302,5 +304,6 @@ _SHIFTS = {
     "test_fine": "the test samples on a grid twice as fine: the same functions, more points",
     "ood_low_viscosity": "viscosity x 0.3: finer vortices that live longer than any in training",
     "ood_high_viscosity": "viscosity x 3: smoother and slower flow; the decay rate was never seen",
-    "ood_forcing": "forcing of wavevector (1, 2) instead of (1, 1): the attractor itself is another",
+    "ood_forcing": "forcing of wavevector (1, 2) instead of (1, 1): the attractor itself is "
+    "another",
 }

@@ -74,7 +74,8 @@ class ClassicFNO(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != self.dim + 2 or x.shape[1] != self.in_channels:
             raise ConfigError(
-                f"the network got x of shape {tuple(x.shape)}, expected (batch, {self.in_channels}, "
+                f"the network got x of shape {tuple(x.shape)}, expected (batch, "
+                f"{self.in_channels}, "
                 f"{', '.join('n' * self.dim)})"
             )
         shape = x.shape[2:]

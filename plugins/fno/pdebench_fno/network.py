@@ -102,7 +102,9 @@ class _InstanceNorm(nn.Module):
 
 
 def _resampled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Bring a skip to another grid: linear in 1D, bicubic in 2D (corners aligned), spectral in 3D."""
+    """Bring a skip to another grid: linear in 1D, bicubic in 2D (corners aligned), spectral in "
+    "3D.
+    """
     if tuple(x.shape[2:]) == shape:
         return x
     if len(shape) == 1:
@@ -214,7 +216,8 @@ class FNO(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != self.dim + 2 or x.shape[1] != self.in_channels:
             raise ConfigError(
-                f"the network got x of shape {tuple(x.shape)}, expected (batch, {self.in_channels}, "
+                f"the network got x of shape {tuple(x.shape)}, expected (batch, "
+                f"{self.in_channels}, "
                 f"{', '.join('n' * self.dim)})"
             )
         if self.embedding is not None:

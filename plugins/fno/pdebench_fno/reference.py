@@ -80,7 +80,9 @@ def _load(
 
 
 class _Reader:
-    """Reads official weights by key, remembers which were used, and names the one that is missing."""
+    """Reads official weights by key, remembers which were used, and names the one that is "
+    "missing.
+    """
 
     def __init__(self, state: Arrays) -> None:
         self.state, self.used = state, set[str]()
@@ -180,9 +182,23 @@ _RENAMED = {
     "preactivation": "preactivation",
     "domain_padding": "padding",
 }
-_IGNORED = {"n_modes", "in_channels", "out_channels", "use_channel_mlp", "channel_mlp_expansion", "factorization",
-            "rank", "positional_embedding", "resolution_scaling_factor", "channel_mlp_dropout", "implementation",
-            "fixed_rank_modes", "decomposition_kwargs", "fno_block_precision", "domain_padding_mode"}  # fmt: skip
+_IGNORED = {
+    "n_modes",
+    "in_channels",
+    "out_channels",
+    "use_channel_mlp",
+    "channel_mlp_expansion",
+    "factorization",
+    "rank",
+    "positional_embedding",
+    "resolution_scaling_factor",
+    "channel_mlp_dropout",
+    "implementation",
+    "fixed_rank_modes",
+    "decomposition_kwargs",
+    "fno_block_precision",
+    "domain_padding_mode",
+}
 
 
 def library_network(meta: Mapping[str, Any], state: Arrays) -> FNO:

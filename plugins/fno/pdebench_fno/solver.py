@@ -46,5 +46,8 @@ class FNO(LearnedSolver):
         sizes = self.form.sizes(task.samples("train"))
         asked = getattr(self._architecture, "keywords", {}).get("modes", ())
         if len(asked) != sizes.dim:
-            return f"its modes {list(asked)} are for {len(asked)} axes, the task has {sizes.dim}; set solver.architecture.modes"
+            return (
+                f"its modes {list(asked)} are for {len(asked)} axes, the task has {sizes.dim}; "
+                "set solver.architecture.modes"
+            )
         return None

@@ -17,7 +17,9 @@ def centred(total: int) -> Band:
 
 
 def check_modes(bands: Sequence[Band], shape: Sequence[int]) -> None:
-    """Raise ConfigError, naming the limit, where a band asks for modes that the grid does not have."""
+    """Raise ConfigError, naming the limit, where a band asks for modes that the grid does not "
+    "have.
+    """
     for axis, (band, num) in enumerate(zip(bands, shape, strict=True)):
         last = axis == len(shape) - 1
         limit = num // 2 + 1 if last else num
@@ -25,7 +27,8 @@ def check_modes(bands: Sequence[Band], shape: Sequence[int]) -> None:
             not last and (band.negative > num // 2 or band.positive > (num + 1) // 2)
         ):
             raise ConfigError(
-                f"modes: axis {axis} keeps {band.count} modes (k = {-band.negative}..{band.positive - 1}), but its "
+                f"modes: axis {axis} keeps {band.count} modes (k = "
+                f"{-band.negative}..{band.positive - 1}), but its "
                 f"{num} points have {limit}; keep fewer modes or use a finer grid"
             )
 

@@ -38,7 +38,8 @@ class UNet1d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1] % 8:
             raise ConfigError(
-                f"the grid has {x.shape[-1]} values, expected a multiple of 8; set unet=false or pad it"
+                f"the grid has {x.shape[-1]} values, expected a multiple of 8; set unet=false or "
+                "pad it"
             )
 
         def active(y: Tensor) -> Tensor:
