@@ -52,8 +52,8 @@ class Equation(ABC):
 
     @abstractmethod
     def residual(self, u: Tensor, problem: "Problem") -> Tensor:
-        """Return R(u) of shape (B, [T,] C, *S), differentiable in u; zero for the exact "
-        "solution.
+        """Return R(u) of shape (B, [T,] C, *S), differentiable in u; zero for the exact
+        solution.
         """
 
     def linear_system(self, problem: "Problem") -> LinearSystem:

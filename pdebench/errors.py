@@ -12,8 +12,8 @@ class ConfigError(PdebenchError, ValueError):
 
 
 class Unsupported(PdebenchError):
-    """A solver, metric or view does not apply to what it was asked for; the message is the "
-    "reason.
+    """A solver, metric or view does not apply to what it was asked for; the message is the
+    reason.
     """
 
 
@@ -26,8 +26,8 @@ class PluginError(PdebenchError):
 
 
 class DataError(PdebenchError):
-    """A file or folder of data is missing, truncated, edited, or of another version than asked "
-    "for.
+    """A file or folder of data is missing, truncated, edited, or of another version than asked
+    for.
     """
 
 

@@ -1,5 +1,5 @@
-"""The command line: ``pdebench list | run | board | check``; each command loads only what it "
-"needs.
+"""The command line: ``pdebench list | run | board | check``; each command loads only what it
+needs.
 """
 
 import sys

@@ -1,5 +1,5 @@
-"""``pdebench list``: what is installed, from the names of files alone; nothing heavy is "
-"imported.
+"""``pdebench list``: what is installed, from the names of files alone; nothing heavy is
+imported.
 """
 
 import argparse

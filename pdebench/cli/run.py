@@ -129,8 +129,8 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _check_keys(overrides: list[str]) -> None:
-    """Refuse an unknown top-level key with the nearest valid one; deeper keys are Hydra's to "
-    "check.
+    """Refuse an unknown top-level key with the nearest valid one; deeper keys are Hydra's to
+    check.
     """
     root = (plugins.core().conf / "config.yaml").read_text(encoding="utf-8")
     known = [line.partition(":")[0] for line in root.splitlines() if line[:1].isalpha()]

@@ -81,8 +81,8 @@ def _identity(run: Run, digest: str) -> str:
 
 
 def recall(run: Run) -> Record | None:
-    """Return the stored record of this run, or None; imports neither torch nor any plugin's "
-    "solver.
+    """Return the stored record of this run, or None; imports neither torch nor any plugin's
+    solver.
     """
     digest = data.known_digest(run.data, run.config["task"]["dataset"])
     return None if digest is None else run.store.get(_identity(run, digest), run.device)
@@ -111,8 +111,8 @@ def execute(run: Run, progress: bool) -> tuple[Record, bool]:
 
 
 def _again(run: Run, found: Record) -> bool:
-    """Whether a stored record is computed again: ``retry=true`` asks it for what did not end "
-    "well.
+    """Whether a stored record is computed again: ``retry=true`` asks it for what did not end
+    well.
     """
     return bool(run.config.get("retry")) and found.status not in ("ok", "unsupported")
 

@@ -20,8 +20,8 @@ _RESUME_EVERY = (
 
 @final
 class BudgetSpent(L.Callback):
-    """Stops the fit when its seconds are spent and tells schedules how much of the budget is "
-    "gone.
+    """Stops the fit when its seconds are spent and tells schedules how much of the budget is
+    gone.
     """
 
     def __init__(self, budget: Budget) -> None:

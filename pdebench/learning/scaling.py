@@ -65,8 +65,7 @@ class PerPoint(Scaling):
     training split.
 
     The grid is then fixed: a network with this scaling refuses other resolutions. Li et al. 2021,
-        UnitGaussianNormalizer:
-    (x - mean) / (std + 1e-5).
+    UnitGaussianNormalizer: (x - mean) / (std + 1e-5).
     """
 
     def fit(self, field: Tensor) -> Affine | None:

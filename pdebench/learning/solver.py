@@ -5,7 +5,7 @@ shared.
 import importlib
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from pdebench.learning.training import Training
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
 from pdebench.solver import Budget, Solver, Use
+
+if TYPE_CHECKING:
+    from pdebench.task import Task
 
 _WEIGHTS = "weights.safetensors"
 
@@ -73,6 +76,14 @@ class LearnedSolver(Solver):
                 f"{type(self).__name__} does not use labels; override loss() by one without them"
             )
         return self.training.loss(self.form.predict(model, problem), target, weights)
+
+    def supports(self, task: "Task") -> str | None:
+        """Return why the form of the answer does not fit the task, or None; families add theirs."""
+        try:
+            self.form.sizes(task.samples("train"))
+        except ConfigError as error:
+            return str(error)
+        return None
 
     @property
     def num_parameters(self) -> int:

@@ -144,8 +144,7 @@ class _Trajectories(Source):
 class Forced(Dataset):
     """Vorticity of a forced flow on the unit torus from a random initial field.
 
-        w_t + u . grad w = nu lap w + 0.1 (sin 2 pi(x+y) + cos 2 pi(x+y)),   frames at t = 0, 1, ..,
-        T
+        w_t + u . grad w = nu lap w + 0.1 (sin 2 pi(x+y) + cos 2 pi(x+y)),   t = 0, 1, .., T
 
     Li et al., ICLR 2021 (arXiv 2010.08895), sec. 5.3; solved by ``solver`` in float64 and stored as
     float32 after spectral truncation (point sampling would alias). The initial field is

@@ -19,8 +19,9 @@ _HEAD = 128  # hidden width of the projection, Li et al. 2021, sec. 5
 class ClassicFNO(nn.Module):
     """Fourier neural operator, published form.
 
-        v_0 = P (x, coordinates);   v_{l+1} = GELU( W_l v_l + b_l + F^{-1}(R_l . F v_l) );   y = Q_2
-        GELU(Q_1 v_L)
+        v_0 = P (x, coordinates)
+        v_{l+1} = GELU( W_l v_l + b_l + F^{-1}(R_l . F v_l) ),   l = 0 .. L-1
+        y = Q_2 GELU(Q_1 v_L)
 
     without activation after the last layer. Coordinates are linspace(0, 1, n), end point included.
     Li et al., ICLR 2021 (arXiv 2010.08895), sec. 4 and eq. 5; the public scripts' defaults.

@@ -22,10 +22,9 @@ class IFNO(nn.Module):
           l = 0 .. L-1
 
     One layer shared by all L iterations: depth is a time step. You et al., CMAME 2022 (arXiv
-        2203.08205), eq. 12. With
-    ``unet`` a one-dimensional U-Net over the flattened points acts on what the Fourier layer leaves
-    (IUFNO; Li, Z., et al., Phys. Fluids 35, 075145, 2023). x: (B, in_channels, *S).  Returns (B,
-    out_channels, *S).
+    2203.08205), eq. 12. With ``unet`` a one-dimensional U-Net over the flattened points acts on
+    what the Fourier layer leaves (IUFNO; Li, Z., et al., Phys. Fluids 35, 075145, 2023). x: (B,
+    in_channels, *S).  Returns (B, out_channels, *S).
 
     Args:
         modes: m per axis: k = -m .. m-1, and 0 .. m-1 on the last axis.

@@ -15,8 +15,8 @@ def relative_lp(prediction: Tensor, target: Tensor, p: float = 2) -> Tensor:
 
 
 def absolute_lp(prediction: Tensor, target: Tensor, dim: int = 2, p: float = 2) -> Tensor:
-    """Return h^{d/p} ||x - y||_p of each sample, h = 1 / (n - 1) with n the length of axis 1, "
-    "(B,).
+    """Return h^{d/p} ||x - y||_p of each sample, h = 1 / (n - 1) with n the length of axis 1,
+    (B,).
     """
     h = 1.0 / (prediction.shape[1] - 1)
     return h ** (dim / p) * (prediction - target).flatten(1).norm(p, dim=1)

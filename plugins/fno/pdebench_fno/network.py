@@ -102,8 +102,8 @@ class _InstanceNorm(nn.Module):
 
 
 def _resampled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Bring a skip to another grid: linear in 1D, bicubic in 2D (corners aligned), spectral in "
-    "3D.
+    """Bring a skip to another grid: linear in 1D, bicubic in 2D (corners aligned), spectral in
+    3D.
     """
     if tuple(x.shape[2:]) == shape:
         return x

@@ -80,8 +80,8 @@ def _load(
 
 
 class _Reader:
-    """Reads official weights by key, remembers which were used, and names the one that is "
-    "missing.
+    """Reads official weights by key, remembers which were used, and names the one that is
+    missing.
     """
 
     def __init__(self, state: Arrays) -> None:

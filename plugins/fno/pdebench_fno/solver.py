@@ -37,6 +37,9 @@ class FNO(LearnedSolver):
         return self._architecture(in_channels=sizes.in_channels, out_channels=sizes.out_channels)
 
     def supports(self, task: "Task") -> str | None:
+        unfit = super().supports(task)
+        if unfit is not None:
+            return unfit
         domain = task.samples("train").problem.domain
         axes = getattr(domain, "axes", None)
         if axes is None:

@@ -17,8 +17,8 @@ def centred(total: int) -> Band:
 
 
 def check_modes(bands: Sequence[Band], shape: Sequence[int]) -> None:
-    """Raise ConfigError, naming the limit, where a band asks for modes that the grid does not "
-    "have.
+    """Raise ConfigError, naming the limit, where a band asks for modes that the grid does not
+    have.
     """
     for axis, (band, num) in enumerate(zip(bands, shape, strict=True)):
         last = axis == len(shape) - 1
@@ -178,7 +178,7 @@ class SpectralConv(nn.Module):
                 for a, b in zip(bands, self._held(target), strict=True)
             )
         z = self._plan(x, shape, bands, False).forward(x)
-        z = _mix(z, self._weight_of(bands))
+        z = _mix(z, self._weight_of(bands).to(z.dtype))  # .double() leaves complex weights alone
         y = self._plan(x, target, bands, self.misplace_odd).inverse(z)
         return y if self.bias is None else y + self.bias
 

@@ -45,8 +45,8 @@ class Truncation:
     """The transform between a grid of ``shape`` and the kept ``bands``; build once per shape and
     device.
 
-        x_hat(k) = 1/N sum_j x_j exp(-2 pi i k . j / n),      y_j = Re sum_k c_k y_hat(k) exp(2 pi i
-        k . j / n)
+        x_hat(k) = 1/N sum_j x_j exp(-2 pi i k . j / n)
+        y_j = Re sum_k c_k y_hat(k) exp(2 pi i k . j / n)
 
     with c_k = 2 for modes of the last axis that stand for their conjugates too (all but k = 0 and
     Nyquist), else 1: what ``rfftn`` and ``irfftn`` with norm="forward" give where all other modes

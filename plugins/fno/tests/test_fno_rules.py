@@ -1,0 +1,49 @@
+"""Every solver of the plugin keeps the suite's rules; one that does not apply says why."""
+
+import pytest
+from hydra.utils import instantiate
+from pdebench_fno.network import FNO as Network
+from pdebench_fno.solver import FNO
+
+from pdebench.config import compose
+from pdebench.learning import OneShot, SpaceTime
+from pdebench.testing import check_solver
+from pdebench.testing.problems import conformance_tasks
+
+SMALL = {
+    "fno": ("solver.architecture.modes=[8,8]", "solver.architecture.width=8"),
+    "tfno": ("solver.architecture.modes=[8,8]", "solver.architecture.width=8"),
+    "ifno": ("solver.architecture.modes=[4,4]", "solver.architecture.width=8"),
+    "fno_2d_time": ("solver.architecture.modes=[4,4]", "solver.architecture.width=8"),
+    "fno_3d": ("solver.architecture.modes=[4,4,2]", "solver.architecture.width=8"),
+}
+EXPERIMENTS = [
+    "navier_stokes",
+    *(f"navier_stokes_{d}{nu}" for d in ("2d_time", "3d") for nu in ("", "_1e-4", "_1e-5")),
+]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_solver_keeps_the_rules(name: str) -> None:
+    check_solver(name, *SMALL[name])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_published_experiment_composes_and_builds(name: str) -> None:
+    config = compose([f"+experiment=fno/{name}"])
+    assert isinstance(instantiate(config.solver, _convert_="all"), FNO)
+    assert config.task.name.startswith("navier_stokes/evolve")
+
+
+def test_wrong_number_of_modes_is_refused_with_the_key() -> None:
+    solver = FNO(lambda **sizes: Network([4], **sizes), OneShot())
+    solver._architecture.keywords = {"modes": [4]}  # type: ignore[attr-defined]
+    said = solver.supports(conformance_tasks()[0])
+    assert said is not None and "solver.architecture.modes" in said
+
+
+def test_space_time_needs_times() -> None:
+    config = compose(["solver=fno", "solver.form._target_=pdebench.learning.SpaceTime"])
+    solver = instantiate(config.solver, _convert_="all")
+    assert isinstance(solver.form, SpaceTime)
+    assert "steady" in (solver.supports(conformance_tasks()[1]) or "")
