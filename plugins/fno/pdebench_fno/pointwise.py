@@ -21,9 +21,14 @@ class Pointwise(nn.Module):
         self.weight, self.bias = made.weight, made.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv1d(x.flatten(2), self.weight.unsqueeze(-1), self.bias).unflatten(
-            2, x.shape[2:]
-        )
+        weight = self.weight.expand(len(x), -1, -1)
+        columns = x.flatten(2)
+        # On the CPU a batched product takes half the time of a 1x1 convolution.
+        if self.bias is None:
+            y = torch.bmm(weight, columns)
+        else:
+            y = torch.baddbmm(self.bias.view(1, -1, 1), weight, columns)
+        return y.unflatten(2, x.shape[2:])
 
 
 @final

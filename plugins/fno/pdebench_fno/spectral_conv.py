@@ -196,6 +196,6 @@ class SpectralConv(nn.Module):
 def _mix(z: Tensor, weight: Tensor) -> Tensor:
     """Return sum_i z[b, i, k] R[k, i, o] as one batched matrix product over the modes."""
     kept = z.shape[2:]
-    modes_first = z.flatten(2).permute(2, 0, 1)
+    modes_first = z.flatten(2).permute(2, 0, 1).contiguous()
     mixed = torch.bmm(modes_first, weight.flatten(0, -3))
     return mixed.permute(1, 2, 0).unflatten(-1, kept)

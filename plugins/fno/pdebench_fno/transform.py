@@ -58,7 +58,7 @@ class Truncation:
     ) -> None:
         self.shape, self.bands = tuple(shape), tuple(bands)
         shifts = tuple(shifted) or (0,) * len(self.shape)
-        real, complex_dtype = like.dtype, torch.promote_types(like.dtype, torch.complex64)
+        real = like.dtype
         num, band = self.shape[-1], self.bands[-1]
         angle = _angles(num, band.frequencies(like.device))
         weight = torch.full((band.count, 1), 2.0, dtype=torch.float64, device=like.device)
@@ -78,7 +78,7 @@ class Truncation:
             k = b.frequencies(like.device)
             there = torch.exp(-1j * _angles(n, k)) / n
             back = torch.exp(1j * _angles(n, k + shift)).T
-            self._others.append((there.to(complex_dtype), back.to(complex_dtype)))
+            self._others.append((_planes(there, real), _planes(back, real)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the kept modes (B, C, *K), complex, of a real field (B, C, *S)."""
@@ -100,8 +100,18 @@ def _angles(num: int, k: Tensor) -> Tensor:
     return torch.remainder(k[:, None] * j, num) * (2 * math.pi / num)
 
 
-def _apply(matrix: Tensor, z: Tensor, axis: int) -> Tensor:
-    """Multiply ``matrix`` (m, n) into axis ``axis`` of z, of length n."""
-    trailing = z.shape[axis + 1 :]
-    product = matrix @ z.flatten(axis + 1) if len(trailing) != 1 else matrix @ z
-    return product if len(trailing) == 1 else product.unflatten(-1, trailing)
+def _planes(matrix: Tensor, real: torch.dtype) -> Tensor:
+    """Return a complex matrix (m, n) as its real rows above its imaginary rows (2m, n)."""
+    return torch.cat([matrix.real, matrix.imag]).to(real)
+
+
+def _apply(planes: Tensor, z: Tensor, axis: int) -> Tensor:
+    """Multiply a complex matrix, given as `_planes` (2m, n), into axis ``axis`` of z, length n.
+
+    (A + iB) z = A z + i B z: one real product, whose gradient is one too. Complex batched products
+    copy matrix by matrix in the backward pass.
+    """
+    columns = torch.view_as_real(z).flatten(axis + 1)
+    product = (planes @ columns).unflatten(-1, (*z.shape[axis + 1 :], 2))
+    real, imaginary = torch.view_as_complex(product).chunk(2, dim=axis)
+    return torch.add(real, imaginary, alpha=1j)
