@@ -78,6 +78,11 @@ class Problem:
                     f"parameters[{name!r}] has shape {tuple(value.shape)}, expected ({size},)"
                 )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the constructor: read-only mappings do not pickle."""
+        inputs, parameters = dict(self.inputs), dict(self.parameters)
+        return Problem, (self.law, self.domain, inputs, self.times, self.history, parameters)
+
     @property
     def equation(self) -> Equation:
         """The equation; AccessError where the harness withheld it from a solver that did not

@@ -32,6 +32,7 @@ def main(argv: list[str]) -> int:
         "--paths", action="store_true", help="where records and data live by default"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--names", action="store_true", help="print names alone, one a line")
     options = parser.parse_args(argv)
     if options.paths:
         sys.stdout.write(f"store {default_store()}\ndata  {default_data()}\n")
@@ -40,6 +41,9 @@ def main(argv: list[str]) -> int:
         warnings.simplefilter("ignore")  # the quarantine is listed below, once
         found = plugins.catalog()
     chosen = [choice for choice in found.values() if options.group in (None, choice.group)]
+    if options.names:
+        sys.stdout.write("".join(f"{choice.name}\n" for choice in chosen))
+        return 0
     ill = {plugin.distribution: plugin.error for plugin in plugins.discover() if plugin.error}
     sys.stdout.write(_as_json(chosen, ill) if options.json else _as_text(chosen, ill))
     return 0
