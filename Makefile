@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-DISTRIBUTIONS := . $(sort $(dir $(wildcard plugins/*/pyproject.toml) $(wildcard datasets/*/pyproject.toml)))
+DISTRIBUTIONS := .[test] $(sort $(dir $(wildcard plugins/*/pyproject.toml) $(wildcard datasets/*/pyproject.toml)))
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 DEMO := leaderboards/demo
 LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.25,spectral_n16_h0.5,spectral_n8_h0.5,crank_nicolson
@@ -20,7 +20,7 @@ install: $(VENV)/.installed ## make the virtual environment and install everythi
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) $(wildcard plugins/*/pyproject.toml datasets/*/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) setuptools torch
-	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint $(CONSTRAINTS) $(EDITABLE) 'pdebench-suite[test]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint $(CONSTRAINTS) $(EDITABLE)
 	touch $@
 
 demo: install ## floors, two neural operators and the classical ladder on forced Navier-Stokes: leaderboards/demo
