@@ -17,6 +17,7 @@ AXES = "xyz"
 
 
 def depth_of(state: Arrays) -> int:
+    """Return the number of distinct blocks."""
     found = {int(m[1]) for key in state if (m := re.match(r"encoder\.layers\.(\d+)\.", key))}
     return len(found)
 
