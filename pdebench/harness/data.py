@@ -4,6 +4,7 @@ torch nor h5py.
 
 import fcntl
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,9 @@ def prepare(root: Path, dataset_config: dict[str, Any], dataset: "Dataset") -> s
     with _alone(folder):
         touched = known_digest(root, dataset_config) is None
         before = _recorded(folder)
+        began = time.perf_counter()
         digest = dataset.prepare(folder)
+        seconds = time.perf_counter() - began
         if before is not None and before != digest:
             raise DataError(
                 f"data set folder '{folder}' was made with digest {before[:12]} and now has "
@@ -66,9 +69,22 @@ def prepare(root: Path, dataset_config: dict[str, Any], dataset: "Dataset") -> s
                 "damaged; delete the folder and it is made again"
             )
         if touched:
+            known = making_seconds(root, dataset_config)
             manifest = {"digest": digest, "config": dataset_config, "files": _files(folder)}
+            manifest["seconds"] = seconds if known is None else known
             write_atomically(folder / _MANIFEST, canonical(manifest).encode())
     return digest
+
+
+def making_seconds(root: Path, dataset_config: dict[str, Any]) -> float | None:
+    """Return the wall seconds that making the data set took (its last part, where a kill cut it
+    short), or None.
+    """
+    try:
+        manifest = folder_of(root, dataset_config) / _MANIFEST
+        return float(json.loads(manifest.read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _recorded(folder: Path) -> str | None:

@@ -154,6 +154,9 @@ def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -
         config=config,
         surroundings=around,
     )
+    seconds = data.making_seconds(run.data, run.config["task"]["dataset"])
+    if seconds is not None:
+        record.costs["data"] = {"seconds": seconds, "repeats": 1}
     _save(run, record, arrays)
     hooks.run_finished(config=config, record=record)
     return record

@@ -50,14 +50,7 @@ class Store:
     def get(self, run_id: str, device: str) -> Record | None:
         """Return the record, or None. Raises StoreError naming the file if it is damaged."""
         file = self.path(run_id, device)
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        try:
-            return Record.from_json(text)
-        except StoreError as error:
-            raise StoreError(f"'{file}': {error}; delete it to run again") from error
+        return self.read(file) if file.exists() else None
 
     def put(self, record: Record, device: str) -> Path:
         """Write the record; either the whole file is there afterwards or the old state."""
@@ -65,12 +58,19 @@ class Store:
         write_atomically(file, record.to_json().encode() + b"\n")
         return file
 
+    def files(self) -> Iterator[Path]:
+        """The files of all records, in order of their ids."""
+        yield from sorted((self.root / "records").glob("*/*.json"))
+
+    def read(self, file: Path) -> Record:
+        """Return the record in ``file``. Raises StoreError naming the file if it is damaged."""
+        try:
+            return Record.from_json(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, StoreError) as error:
+            raise StoreError(f"'{file}': {error}; delete it to run again") from error
+
     def __iter__(self) -> Iterator[Record]:
-        for file in sorted((self.root / "records").glob("*/*.json")):
-            try:
-                yield Record.from_json(file.read_text(encoding="utf-8"))
-            except StoreError as error:
-                raise StoreError(f"'{file}': {error}; delete it to run again") from error
+        return map(self.read, self.files())
 
     @contextmanager
     def claim(self, run_id: str, device: str, wait: bool = True) -> Iterator[bool]:

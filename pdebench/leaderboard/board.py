@@ -103,7 +103,7 @@ class Versus:
         speedup: online seconds of the ladder at this row's error over this row's own.
         low: lower end of the 95 % interval of ``speedup``.
         high: upper end.
-        break_even: solves after which the fit has paid for itself.
+        break_even: solves after which making the data and the fit have paid for themselves.
     """
 
     verdict: str

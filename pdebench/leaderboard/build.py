@@ -16,6 +16,7 @@ from pdebench.leaderboard.pooling import Pool, pools, scores
 from pdebench.leaderboard.ranking import rank
 from pdebench.leaderboard.resampling import Array, Bootstrap
 from pdebench.leaderboard.slugs import slugs
+from pdebench.leaderboard.versus import with_versus
 
 _CURVES = 8  # rows with curves: as many as there are colours that can be told apart
 _TRACKS = ("tiny", "small", "paper")
@@ -35,8 +36,7 @@ def build(records: Iterable[Record], arrays: curves.Arrays = _none) -> Board:
             None; it is asked for the leading rows only.
 
     Records share a table if `Key` says they are comparable, and a row if only their seeds differ.
-    The result depends on
-    the records alone: not on their order, the clock or the machine.
+    The result depends on the records alone: not on their order, the clock or the machine.
     """
     groups: dict[Key, list[Record]] = defaultdict(list)
     total, newest = 0, ""
@@ -81,6 +81,10 @@ def _table(
     card = _card(records)
     floor = reference_error(card, split, metrics[headline])
     ranking = rank(means, replicates[:, ranked], better, floor or 0.0)
+    if better == "lower":
+        compared = with_versus([unplaced[k] for k in ranked], replicates[:, ranked], means.tolist())
+        for position, row in zip(ranked, compared, strict=True):
+            unplaced[position] = row
     done = rows.with_front(rows.placed(unplaced, ranked, ranking), headline, split, better)
     behind = {row.id: pool.records for row, pool in zip(unplaced, pooled, strict=True)}
     replaced = sum(pool.replaced for pool in pooled)
@@ -117,7 +121,7 @@ def _scores(
     splits: Sequence[str],
     bootstrap: Bootstrap,
 ) -> tuple[list[dict[str, dict[str, Score]]], Array]:
-    """Return each row's scores by split and metric, and the replicates of the headline (R, rows)."""
+    """Return each row's scores by split and metric, and the headline's replicates (R, rows)."""
     done: list[dict[str, dict[str, Score]]] = [{split: {} for split in splits} for _ in pooled]
     headline: Array | None = None
     for split in splits:

@@ -1,4 +1,4 @@
-"""Example fields of the leading rows: prediction, reference and difference on one symmetric scale."""
+"""Example fields of the leading rows: prediction, reference, difference on one scale."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -133,7 +133,7 @@ def rastered(field: Field, points: Field) -> Field:
 
     Far is more than twice the spacing of as many points on a square lattice.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     plane = points[:, :2]
     low, high = plane.min(0), plane.max(0)
@@ -144,5 +144,5 @@ def rastered(field: Field, points: Field) -> Field:
     ]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     spacing = math.sqrt(max(float(np.prod(high - low)), 1e-30) / len(points))
-    distance, nearest = cKDTree(plane).query(grid)
+    distance, nearest = KDTree(plane).query(grid)
     return np.where(distance <= 2 * spacing, field[nearest], np.nan)

@@ -13,11 +13,8 @@ from pdebench.leaderboard.board import Row, Run, Table
 from pdebench.leaderboard.resampling import LEVEL
 
 SCHEMA = 1
-_OF_THE_RECORD = {
-    "environment",
-    "versions",
-    "config",
-}  # the page and the store have them; a line would be all of it
+# The page and the store have them; a line would be all of it.
+_OF_THE_RECORD = {"environment", "versions", "config"}
 _OF_THE_PLOTS = {"rows", "over_time", "training", "examples", "key"}
 
 

@@ -1,4 +1,4 @@
-"""Markdown of one task and track, made from its JSON lines alone, so that the two cannot disagree."""
+"""Markdown of one task and track, made from its JSON lines alone: the two cannot disagree."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -41,9 +41,10 @@ def markdown_from_jsonl(lines: str) -> str:
 
 
 _FOOTER = (
-    "Made by `pdebench board` from the JSON lines beside this file. Errors are means over seeds and samples with "
-    "bootstrap intervals; *rank* is the range of places that the paired differences allow; *solve* is online time per "
-    "sample. How every column is computed: `docs/boards.md`."
+    "Made by `pdebench board` from the JSON lines beside this file. Errors are means over seeds "
+    "and samples with bootstrap intervals; *rank* is the range of places that the paired "
+    "differences allow; *solve* is online time per sample. How every column is computed: "
+    "`docs/boards.md`."
 )
 
 
@@ -59,7 +60,10 @@ def _section(table: Line, rows: Sequence[Line]) -> str:
         ]
     )
     metric = table["metrics"][table["headline"]]
-    asked = f"Headline: {code(metric['name'])} on split {code(table['splits'][0])}, {text(metric['better'])} is better."
+    asked = (
+        f"Headline: {code(metric['name'])} on split {code(table['splits'][0])}, "
+        f"{text(metric['better'])} is better."
+    )
     blocks = [f"## {text(key['device'])} {text(key['hardware'])}", fixed]
     if card.get("summary"):
         blocks.append(text(card["summary"]))

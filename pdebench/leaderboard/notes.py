@@ -42,8 +42,8 @@ def notes(
     said = [_ties(ranked, ranking)] if len(ranked) > 1 else []
     if floor is not None:
         said.append(
-            f"The stored reference itself has a relative error of {number(floor)}: no difference below it is called a "
-            "difference."
+            f"The stored reference itself has a relative error of {number(floor)}: no difference "
+            "below it is called a difference."
         )
     single = sum(row.seeds == 1 for row in ranked)
     if single:
@@ -67,7 +67,10 @@ def notes(
 def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:
     runs = ranking.ties()
     if not runs:
-        return "Every difference between rows is outside the 95 % intervals (paired over samples, over seeds)."
+        return (
+            "Every difference between rows is outside the 95 % intervals "
+            "(paired over samples, over seeds)."
+        )
     place = {position: number for number, position in enumerate(ranking.order, start=1)}
     groups = [
         f"{_names([ranked[k].label for k in run])} ({place[run[0]]}–{place[run[-1]]})"
@@ -75,10 +78,8 @@ def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:
     ]
     rest = f"; and {len(runs) - _SHOWN} more groups" if len(runs) > _SHOWN else ""
     return (
-        "Within the 95 % intervals of their differences (paired over samples, over seeds), so not told apart: "
-        + "; ".join(groups)
-        + rest
-        + "."
+        "Within the 95 % intervals of their differences (paired over samples, over seeds), "
+        "so not told apart: " + "; ".join(groups) + rest + "."
     )
 
 

@@ -5,6 +5,7 @@ data can run.
 import base64
 import hashlib
 import json
+from html import escape
 from importlib.resources import files
 from typing import Any, final
 
@@ -14,12 +15,17 @@ from pdebench.leaderboard.lines import plain, row_line, run_line, table_line
 from pdebench.leaderboard.png import colour_bar
 
 # In this order: later files use what earlier ones define.
-_SCRIPTS = ("dom.js", "format.js", "style.js", "axes.js", "scatter.js", "lines.js", "pictures.js", "columns.js", "grid.js",
-            "details.js", "board.js", "overview.js", "main.js")  # fmt: skip
+_SCRIPTS = tuple(
+    f"{name}.js"
+    for name in (
+        *("dom", "format", "style", "axes", "scatter", "lines", "pictures"),
+        *("columns", "grid", "details", "board", "overview", "main"),
+    )
+)
 _STYLES = ("base.css", "board.css")
 
 
-def html(board: Board) -> str:
+def html(board: Board, title: str = "pdebench leaderboard") -> str:
     """Return the page of a board.
 
     The content security policy allows this style and this script by their hashes, pictures from
@@ -28,12 +34,13 @@ def html(board: Board) -> str:
     style = "\n".join(_asset(name) for name in _STYLES)
     script = '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();"
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
     )
     page = _asset("page.html")
     # The data come last: nothing in them is looked through for placeholders.
     for name, content in (
+        ("TITLE", escape(title)),
         ("POLICY", policy),
         ("STYLE", style),
         ("SCRIPT", script),

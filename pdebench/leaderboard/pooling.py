@@ -16,7 +16,7 @@ from pdebench.leaderboard.resampling import Array, Bootstrap, ends
 @final
 @dataclass(frozen=True)
 class Pool:
-    """The records of one row, one per seed in order of seed, and how many older ones they replace."""
+    """The records of one row, one per seed in order of seed, and how many they replace."""
 
     setting: tuple[str, str, str, str]
     records: tuple[Record, ...]
@@ -92,7 +92,7 @@ def _summary(values: list[Array], better: str, low: float, high: float) -> Score
 def costs(pool: Pool) -> dict[str, Cost]:
     """Return the phases' costs: ``solve`` per sample, the others as they are."""
     done: dict[str, Cost] = {}
-    for phase in ("fit", "prepare", "solve"):
+    for phase in ("data", "fit", "prepare", "solve"):
         found = [
             record.costs[phase]
             for record in pool.records

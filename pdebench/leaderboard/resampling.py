@@ -15,15 +15,14 @@ LEVEL = 0.95
 class Bootstrap:
     """Replicates of pooled means under resampling of seeds and of samples.
 
-        m*(r) = 1/S sum_s v*_s(r),    v*_s(r) = 1/N sum_n w_n(r) v_(s*, n),    w ~ Multinomial(N;
-        1/N), s* ~ Uniform(S)
+        m*(r) = 1/S sum_s v*_s(r),    v*_s(r) = 1/N sum_n w_n(r) v_(s*, n)
+        w ~ Multinomial(N; 1/N),    s* ~ Uniform(S)
 
     All seeds of a row answer the same N samples, so samples are drawn once for all seeds (crossed,
-    not nested), and once
-    for all rows: a difference of two rows' replicates is a replicate of their paired difference.
-        Seeds are drawn for
-    every row on its own. With one seed the spread is that of the samples alone; with a few it is
-    narrower than the truth by about sqrt((S - 1) / S), as any bootstrap's is.
+    not nested), and once for all rows: a difference of two rows' replicates is a replicate of their
+    paired difference. Seeds are drawn for every row on its own. With one seed the spread is that of
+    the samples alone; with a few it is narrower than the truth by about sqrt((S - 1) / S), as any
+    bootstrap's is.
 
     Args:
         resamples: number of replicates R; 2,000 leave the ends of a 95 % interval uncertain by
@@ -79,7 +78,7 @@ class Bootstrap:
         sizes = np.array([len(v) for v in values])
         for num in np.unique(sizes[sizes > 0]):
             at = np.flatnonzero(sizes == num)
-            stacked = np.stack([values[k] for k in at], axis=1)
+            stacked = np.stack([values[int(k)] for k in at], axis=1)
             finite = np.isfinite(stacked).all(0)
             done[:, at[finite]] = self._samples(int(num)) @ stacked[:, finite]
         return done

@@ -8,28 +8,28 @@ from pdebench.leaderboard.board import Board, Table
 from pdebench.leaderboard.lines import to_jsonl
 from pdebench.leaderboard.markdown import markdown_from_jsonl
 from pdebench.leaderboard.page import html
+from pdebench.leaderboard.pareto import pareto
 from pdebench.leaderboard.slugs import page
 
 
-def write(board: Board, folder: Path, site: bool = True) -> list[Path]:
-    """Write the board below ``folder`` and return the files.
+def write(board: Board, folder: Path, title: str = "pdebench leaderboard") -> list[Path]:
+    """Write the board below ``folder`` and return the files, the page first.
 
-    ``<task>/<track>.jsonl`` and ``.md`` for every task and track, and ``index.html`` where ``site``
-    is true. Every file is replaced as a whole. Raises StoreError where the folder cannot be
-    written.
+    ``index.html``, and ``<task>/<track>`` as .jsonl, .md and .svg for every task and track. Every
+    file is replaced as a whole. Raises StoreError where the folder cannot be written.
     """
     pages: dict[str, list[Table]] = defaultdict(list)
     for table in board.tables:
         pages[page(table.key)].append(table)
-    written: list[Path] = []
+    written = [folder / "index.html"]
+    write_atomically(written[0], html(board, title).encode())
     for name, tables in pages.items():
         lines = to_jsonl(tables)
-        for ending, content in ((".jsonl", lines), (".md", markdown_from_jsonl(lines))):
+        contents = [(".jsonl", lines), (".md", markdown_from_jsonl(lines))]
+        picture = pareto(tables[0])
+        contents += [] if picture is None else [(".svg", picture)]
+        for ending, content in contents:
             file = folder / f"{name}{ending}"
             write_atomically(file, content.encode())
             written.append(file)
-    if site:
-        file = folder / "index.html"
-        write_atomically(file, html(board).encode())
-        written.append(file)
     return written

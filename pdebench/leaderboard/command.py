@@ -1,0 +1,87 @@
+"""``pdebench board``: records in, a leaderboard to open out."""
+
+import argparse
+import fnmatch
+import sys
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdebench.errors import ConfigError, StoreError
+from pdebench.harness.record import Record
+from pdebench.harness.store import Store
+from pdebench.leaderboard.build import build
+from pdebench.leaderboard.write import write
+from pdebench.paths import default_store
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def main(argv: list[str]) -> int:
+    """Write the board of a store; return 0."""
+    options = _parser().parse_args(argv)
+    store = Store(Path(options.store).expanduser() if options.store else default_store())
+    records = list(_readable(store, options.task))
+    if not records:
+        raise ConfigError(_nothing(store, options.task))
+    board = build(records, _arrays(store))
+    folder = Path(options.out).expanduser()
+    written = write(board, folder, options.title)
+    tables, rows = len(board.tables), sum(len(table.rows) for table in board.tables)
+    sys.stdout.write(
+        f"{board.records} records, {rows} rows in {tables} table{'s' if tables != 1 else ''}\n"
+    )
+    sys.stdout.write("".join(f"  {file}\n" for file in written))
+    if options.open:
+        webbrowser.open((folder / "index.html").resolve().as_uri())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pdebench board",
+        description="Make the leaderboard of whatever records are in the store: one page to open, "
+        "and Markdown, JSON lines and a picture for every task and track.",
+        epilog="example: pdebench board --task 'navier_stokes/*' --out leaderboards/mine --open",
+    )
+    parser.add_argument("--store", metavar="PATH", help="folder of records (pdebench list --paths)")
+    parser.add_argument("--out", metavar="PATH", default="leaderboard", help="folder to write into")
+    parser.add_argument("--task", metavar="GLOB", default="*", help="only tasks that match")
+    parser.add_argument("--title", default="pdebench leaderboard", help="heading of the page")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    return parser
+
+
+def _readable(store: Store, glob: str) -> Iterator[Record]:
+    """Yield the records of matching tasks; a damaged file is named and left out."""
+    for file in store.files():
+        try:
+            record = store.read(file)
+        except StoreError as error:
+            sys.stderr.write(f"pdebench board: left out {error}\n")
+            continue
+        if fnmatch.fnmatchcase(str(record.task.get("name", "")), glob):
+            yield record
+
+
+def _nothing(store: Store, glob: str) -> str:
+    if next(store.files(), None) is None:
+        return (
+            f"store='{store.root}' holds no records; run something first, such as "
+            "'pdebench run -m solver=persistence,mean,spectral', or give --store"
+        )
+    return f"--task '{glob}' matches none of the tasks recorded in '{store.root}'"
+
+
+def _arrays(store: Store) -> Callable[[Record], Arrays | None]:
+    def read(record: Record) -> Arrays | None:
+        file = store.arrays(record.id, record.device)
+        if not file.exists():
+            return None
+        with np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    return read
