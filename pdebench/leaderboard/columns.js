@@ -49,7 +49,8 @@ const versusCell = (row) => {
   const versus = row.versus;
   if (!versus) return h("td", { class: "opt" }, "—");
   if (!finite(versus.speedup)) return h("td", { class: "opt left why", title: versus.verdict }, versus.verdict);
-  return h("td", { class: "opt", title: versus.verdict }, `× ${number(versus.speedup)} `, h("span", { class: "span" }, spanOf(versus.low, versus.high)));
+  const none = versus.speedup < 1 && !(versus.high >= 1) ? "none, " : "";
+  return h("td", { class: "opt", title: versus.verdict }, `${none}× ${number(versus.speedup)} `, h("span", { class: "span" }, spanOf(versus.low, versus.high)));
 };
 const breakEvenCell = (row) => h("td", { class: "opt", title: row.versus ? row.versus.verdict : null }, row.versus && finite(row.versus.break_even) ? count(row.versus.break_even) : "—");
 

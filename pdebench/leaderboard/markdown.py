@@ -146,7 +146,8 @@ def _versus(row: Line) -> str:
         return "—"
     if "speedup" not in versus:
         return text(versus["verdict"])
-    return "×" + interval(versus["speedup"], versus.get("low"), versus.get("high"))
+    none = "none, " if max(versus["speedup"], versus.get("high") or 0.0) < 1 else ""
+    return f"{none}×{interval(versus['speedup'], versus.get('low'), versus.get('high'))}"
 
 
 def _break_even(row: Line) -> str:

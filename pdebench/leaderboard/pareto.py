@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pdebench.leaderboard.board import Row, Table
 
 _WIDTH, _HEIGHT = 720, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 88, 16, 16, 48
 # Okabe and Ito's palette: told apart with any colour vision.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a5195", "#8c564b")
 _LADDER = "#333333"
@@ -77,7 +77,7 @@ def _axes(table: Table, x: _Scale, y: _Scale) -> list[str]:
     parts = []
     for tick in x.ticks:
         at = x(tick)
-        unit, factor = next(rest for limit, *rest in _SECONDS if tick < limit * 0.999)
+        unit, factor = next((u, f) for limit, u, f in _SECONDS if tick < limit * 0.999)
         parts.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{bottom}"/>')
         parts.append(_text(at, bottom + 18, f"{tick * factor:g} {unit}", "middle"))
     for tick in y.ticks:

@@ -74,10 +74,7 @@ def _versus(one: Replicated, rungs: Sequence[Replicated]) -> Versus:
         fastest = names[int(times.argmin())]
         if classical <= own:
             return Versus(_slower(fastest, own / classical))
-        return Versus(
-            f"undecided: less accurate than the fastest rung, {fastest}, "
-            f"which takes {number(classical / own)} times as long"
-        )
+        return Versus("undecided: faster and less accurate than every rung of the ladder")
     if side == "finer":
         return Versus(
             f"> {number(classical / own)}: more accurate than every rung of the ladder recorded, "

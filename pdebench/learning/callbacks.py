@@ -138,7 +138,7 @@ class ResumePoint(L.Callback):
         if time.perf_counter() - self._last < _RESUME_EVERY:
             return
         partial = self._path.with_suffix(".part")
-        trainer.save_checkpoint(partial)
+        trainer.save_checkpoint(partial, weights_only=False)  # the whole state
         if trainer.is_global_zero:
             os.replace(partial, self._path)
         self._last = time.perf_counter()

@@ -115,7 +115,8 @@ class LearnedSolver(Solver):
 
         if budget == Budget():
             raise ConfigError(
-                "budget has neither epochs, steps nor seconds; set one, such as track.budget.epochs=20"
+                "budget has neither epochs, steps nor seconds; "
+                "set one, such as track.budget.epochs=20"
             )
         self.model = self.build(train)
         self.curve = run_fit(self, self.model, train, valid, budget)

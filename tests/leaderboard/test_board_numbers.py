@@ -1,0 +1,193 @@
+"""Every number on a board against counts made by hand."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from pdebench.leaderboard import build
+from pdebench.leaderboard.lines import row_line, to_jsonl
+from pdebench.leaderboard.numbers import count, interval, memory, number, seconds
+from pdebench.leaderboard.ranking import rank
+from pdebench.leaderboard.resampling import Bootstrap, ends
+from pdebench.leaderboard.versus import seconds_at
+
+
+def only(board):
+    (table,) = board.tables
+    return table
+
+
+def row_of(table, label: str):
+    return next(row for row in table.rows if row.label == label)
+
+
+def test_means_costs_and_counts_by_hand(record) -> None:
+    records = [record(values=[0.1, 0.3], seed=0), record(values=[0.2, 0.6], seed=1, seconds=3e-3)]
+    row = only(build(records)).rows[0]
+    score = row.scores["test"]["relative_l2"]
+    assert score.mean == pytest.approx(0.3)
+    assert score.median == pytest.approx(0.25) and score.worst == 0.6
+    assert row.costs["solve"].seconds == pytest.approx(2e-3)  # median of 1 and 3 ms a sample
+    assert row.costs["solve"].low == pytest.approx(0.975e-3)
+    assert row.costs["solve"].high == pytest.approx(3.075e-3)
+    assert (row.seeds, row.seeds_ok, row.samples) == (2, 2, 2)
+
+
+def test_other_splits_and_the_json_lines_hold_the_same(record) -> None:
+    table = only(build([record(values=[1.0, 2.0], shifted=[4.0, 6.0])]))
+    line = row_line(table, table.rows[0])
+    assert line["scores"]["ood"]["relative_l2"]["mean"] == 5.0
+    assert json.loads(to_jsonl([table]).splitlines()[1]) == json.loads(json.dumps(line))
+
+
+def test_interval_of_one_seed_is_that_of_the_samples() -> None:
+    """The bootstrap of a mean spreads as the sample's deviation over sqrt(n)."""
+    values = np.random.default_rng(0).normal(1.0, 0.2, 100)
+    low, high = ends(Bootstrap().replicates([[values]]))
+    width = 2 * 1.96 * values.std() / 10
+    assert float(high[0] - low[0]) == pytest.approx(width, rel=0.06)  # 2000 replicates
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    same = [np.full(50, 1.0) for _ in range(3)]
+    apart = [np.full(50, v) for v in (0.5, 1.0, 1.5)]
+    low, high = ends(Bootstrap().replicates([same, apart]))
+    assert float(high[0] - low[0]) == pytest.approx(0.0, abs=1e-12)
+    assert float(high[1] - low[1]) > 0.5
+
+
+def test_pairs_on_common_samples_are_told_apart_where_intervals_overlap(record) -> None:
+    """Every sample is 2 % worse: the intervals overlap, the paired difference does not."""
+    hard = np.random.default_rng(1).lognormal(0, 1, 40)
+    table = only(build([record("a", values=hard), record("b", values=1.02 * hard)]))
+    first, second = table.rows
+    assert first.scores["test"]["relative_l2"].high > second.scores["test"]["relative_l2"].low
+    assert (first.rank, second.rank) == ((1, 1), (2, 2))
+
+
+def test_rows_that_cannot_be_told_apart_share_a_rank_set(record) -> None:
+    random = np.random.default_rng(2)
+    a, b = random.lognormal(0, 1, (2, 30))
+    table = only(
+        build([record("a", values=a), record("b", values=b), record("c", values=[9.0] * 30)])
+    )
+    assert table.rows[0].rank == table.rows[1].rank == (1, 2)
+    assert table.rows[2].rank == (3, 3)
+    assert any("not told apart" in note for note in table.notes)
+
+
+def test_differences_below_the_references_error_are_none() -> None:
+    means, drawn = np.array([1.0, 1.1]), np.tile([1.0, 1.1], (100, 1))
+    assert rank(means, drawn, "lower").sets == ((1, 1), (2, 2))
+    assert rank(means, drawn, "lower", floor=0.2).sets == ((1, 2), (1, 2))
+    assert rank(means, drawn, "higher").order == (1, 0)
+
+
+def test_ladder_is_interpolated_exactly_on_a_power_law() -> None:
+    """Error t^-4: at error e the ladder takes e^{-1/4}; beaten rungs do not matter."""
+    times = np.array([1.0, 2.0, 4.0, 3.9])
+    errors = np.array([1.0, 2.0**-4, 4.0**-4, 1.0])
+    for wanted in (0.5, 0.1, 0.01):
+        got, side = seconds_at(wanted, errors, times)
+        assert side == "inside" and got == pytest.approx(wanted**-0.25)
+    assert seconds_at(2.0, errors, times) == (pytest.approx(1.0), "coarser")
+    assert seconds_at(1e-3, errors, times) == (pytest.approx(4.0), "finer")
+
+
+def ladder(record, **kind):
+    names = ("coarse", "fine")
+    return [
+        record(name, values=[e, e], seconds=t, fit=0.0, ladder=names, plugin="pdebench-classic")
+        for name, e, t in zip(names, (1e-1, 1e-3), (1e-3, 1e-1), strict=True)
+    ]
+
+
+def test_speed_up_and_break_even_by_hand(record) -> None:
+    """At error 1e-2 the ladder takes 1e-2 s; 2 ms a sample are five times as fast, 60 s of fit and
+    20 s of data are paid after 80 / 8e-3 solves.
+    """
+    mine = record(values=[1e-2, 1e-2], seconds=2e-3, ladder=("coarse", "fine"))
+    mine.costs["data"] = {"seconds": 20.0}
+    versus = row_of(only(build([*ladder(record), mine])), "fno").versus
+    assert versus.speedup == pytest.approx(5.0)
+    assert versus.low < 5.0 < versus.high and versus.high / versus.low < 1.2
+    assert versus.break_even == pytest.approx(80 / 8e-3)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds_", "said"),
+    [
+        (1e-2, 5e-2, "none: the classical solver is 5.00 times as fast"),
+        (0.5, 5e-3, "none: coarse is 5.00 times as fast"),
+        (0.5, 1e-4, "undecided: faster and less accurate"),
+        (1e-4, 1e-3, "> 100: more accurate than every rung"),
+    ],
+)
+def test_verdicts(record, error: float, seconds_: float, said: str) -> None:
+    mine = record(values=[error, error], seconds=seconds_, ladder=("coarse", "fine"))
+    versus = row_of(only(build([*ladder(record), mine])), "fno").versus
+    assert versus.verdict.startswith(said)
+
+
+def test_without_a_ladder_there_is_no_comparison(record) -> None:
+    table = only(build([record(ladder=("coarse",))]))
+    assert table.rows[0].versus is None
+    assert any("No record yet of the classical ladder's coarse" in note for note in table.notes)
+
+
+def test_devices_and_precisions_are_never_ranked_together(record) -> None:
+    board = build([record(), record(device="cuda"), record(precision="float64")])
+    assert len(board.tables) == 3
+    assert all(len(table.rows) == 1 for table in board.tables)
+
+
+@pytest.mark.parametrize(
+    "status", ["diverged", "failed", "timeout", "out_of_memory", "unsupported"]
+)
+def test_what_did_not_end_well_is_shown_with_its_reason_and_not_ranked(record, status: str) -> None:
+    table = only(build([record("good"), record("bad", status=status, reason="because of X")]))
+    bad = row_of(table, "bad")
+    assert bad.status == status and bad.reason == "because of X" and bad.place is None
+    assert table.rows[0].label == "good" and table.rows[0].place == 1
+
+
+def test_a_seed_that_failed_makes_the_row_partial(record) -> None:
+    row = only(build([record(seed=0), record(seed=1, status="diverged", reason="NaN")])).rows[0]
+    assert row.status == "partial" and row.place is None
+    assert row.reason == "diverged for seed 1: NaN"
+
+
+def test_order_of_records_does_not_matter_and_newer_ones_replace(record) -> None:
+    old = record(values=[5.0, 5.0], created="2026-01-01T00:00:00+00:00")
+    records = [record(), record("mean", values=[1.0, 1.0]), old]
+    one, two = build(records), build(records[::-1])
+    assert to_jsonl(one.tables) == to_jsonl(two.tables)
+    assert row_of(only(one), "fno").scores["test"]["relative_l2"].mean == pytest.approx(0.15)
+    assert any("1 older record" in note for note in only(one).notes)
+
+
+def test_front_is_what_nothing_beats_in_both(record) -> None:
+    rows = {"a": (1e-3, 0.3), "b": (2e-3, 0.1), "c": (3e-3, 0.2)}
+    table = only(build([record(n, values=[e, e], seconds=t) for n, (t, e) in rows.items()]))
+    assert {row.label for row in table.rows if row.front} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (number(0.012345), "0.0123"),
+        (number(math.inf), "∞"),
+        (number(0), "0"),
+        (number(-2.5e-7), "−2.50e−7"),
+        (number(0.99987), "0.99987"),
+        (interval(1.0, None, None), "1.00"),
+        (seconds(4.2e-5), "42.0 µs"),
+        (seconds(7300), "2.03 h"),
+        (memory(3 << 20), "3.00 MiB"),
+        (count(414517), "415 k"),
+    ],
+)
+def test_numbers_read_well(got: str, expected: str) -> None:
+    assert got == expected
