@@ -95,11 +95,12 @@ class AxialBlock(nn.Module):
     ) -> list[Tensor]:
         """Return A_a (B, H, n_a, n_a) of every axis, of the normalised field n (B, N, dim)."""
         field = n.unflatten(1, shape)
-        every = set(range(1, len(shape) + 1))
-        return [
-            kernel(self.mix(field.mean(sorted(every - {a + 1}))), rotations[a])
-            for a, kernel in enumerate(self.kernels)
-        ]
+        made = []
+        for a, kernel in enumerate(self.kernels):
+            others = [d + 1 for d in range(len(shape)) if d != a]
+            pooled = field.mean(others) if others else field  # mean over no axis would be over all
+            made.append(kernel(self.mix(pooled), rotations[a]))
+        return made
 
     def attend(self, v: Tensor, kernels: list[Tensor], shape: tuple[int, ...]) -> list[Tensor]:
         """Return the parts of w, each (B, H, N, d): one per axis (parallel) or one (chained)."""
