@@ -22,6 +22,9 @@ class Score(Protocol):
     def __call__(self, solution: Solution, target: Tensor, problem: Problem) -> Tensor: ...
 
 
+Better = Literal["lower", "higher", "zero"]
+
+
 @final
 @dataclass(frozen=True)
 class Metric:
@@ -38,7 +41,7 @@ class Metric:
 
     name: str
     unit: str
-    better: Literal["lower", "higher", "zero"]
+    better: Better
     needs: frozenset[Need]
     score: Score
 
@@ -84,7 +87,7 @@ def metric(
     name: str,
     *,
     unit: str = "1",
-    better: Literal["lower", "higher", "zero"] = "lower",
+    better: Better = "lower",
     needs: tuple[Need, ...] = ("target",),
 ) -> Callable[[Score], Metric]:
     """Turn a function (solution, target, problem) -> (B,) or (B, T) into a `Metric` called
