@@ -102,9 +102,8 @@ def compare(viscosity: float, batch: int, rounds: int) -> dict[str, object]:
             "low": low,
             "high": high,
         }
-        sys.stdout.write(
-            f"nu={viscosity:g} {name:<20} {sorted(values)[len(values) // 2]:9.4f} s {ratio:9.1f} x ours\n"
-        )
+        median = sorted(values)[len(values) // 2]
+        sys.stdout.write(f"nu={viscosity:g} {name:<20} {median:9.4f} s {ratio:9.1f} x ours\n")
     return found
 
 
