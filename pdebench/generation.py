@@ -171,7 +171,9 @@ def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
         workers, multiprocessing.get_context("spawn"), initializer=_start_worker
     )
     try:
-        for done in as_completed([pool.submit(_make_shard, recipe, shard) for shard in todo]):
+        with _script_hidden(recipe):
+            futures = [pool.submit(_make_shard, recipe, shard) for shard in todo]
+        for done in as_completed(futures):
             done.result()
             yield
     except BaseException:
@@ -180,6 +182,23 @@ def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _script_hidden(recipe: Recipe) -> Iterator[None]:
+    """Keep workers from running the user's script again, as spawned ones do without a main guard.
+
+    A recipe that the script itself defines is the exception: its workers need the script.
+    """
+    main = sys.modules["__main__"]
+    file = None
+    if type(recipe).__module__ != "__main__":
+        file = main.__dict__.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if file is not None:
+            main.__file__ = file
 
 
 def _start_worker() -> None:

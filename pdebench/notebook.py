@@ -1,12 +1,12 @@
 """The harness without configuration files: `evaluate` a solver object on a task object."""
 
 from pathlib import Path
-from tempfile import gettempdir
 
 from pdebench.harness.data import prepare
 from pdebench.harness.evaluate import Surroundings, seed_everything
 from pdebench.harness.evaluate import evaluate as _evaluate
 from pdebench.harness.record import Record
+from pdebench.paths import default_data
 from pdebench.solver import Solver
 from pdebench.task import Task
 
@@ -29,11 +29,11 @@ def evaluate(
         task: a `Task`.
         seed: seeds fit and solve.
         device: "cpu" or "cuda".
-        data: folder for data sets, one below it per card name; a temporary folder by default.
+        data: folder for data sets; as ``pdebench list --paths`` says by default.
         progress: whether to draw progress bars.
     """
     card = task.dataset.card
-    root = Path(data) if data is not None else Path(gettempdir()) / "pdebench"
+    root = Path(data) if data is not None else default_data()
     described = {
         "name": card.name,
         "version": card.version,

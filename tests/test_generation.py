@@ -176,3 +176,20 @@ def test_objects_are_never_stored(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dtype object"):
         write(tmp_path / "f.h5", layout, pieces, 1)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_by_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    here = str(Path(__file__).parent)
+    script.write_text(
+        f"import sys, pathlib; sys.path.insert(0, {here!r})\n"
+        "print('once', flush=True)\n"
+        "from test_generation import Noise, generate\n"
+        f"generate(Noise(), pathlib.Path({str(tmp_path / 'data')!r}), workers=2)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": here}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "once\n"

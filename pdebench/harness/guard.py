@@ -26,7 +26,8 @@ def _refuse_below_seal(path: Any) -> None:
         return
     real = os.path.realpath(os.fsdecode(path))
     for folder in folders:
-        if real == folder or real.startswith(folder + os.sep):
+        # The folder itself may be listed: an import does so where a script lies beside its data.
+        if real.startswith(folder + os.sep):
             raise AccessError(
                 f"the solver opened '{real}' while it ran; stored data reach a solver only "
                 "through what "

@@ -1,0 +1,107 @@
+"""What the documents say is what the program does."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    "dataset.counts={train:4,valid:2,test:6}",
+    "dataset.stored_grid=16",
+    "dataset.solve_grid=16",
+    "dataset.frames=14",
+    "dataset.workers=1",
+    "task.evaluate=[test]",
+)
+
+
+def pdebench(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "pdebench", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("docs")
+    where = (f"store={root}/store", f"data={root}/data", "threads=1")
+    pdebench("run", "-m", *where, *SMALL, "solver=persistence,spectral_n8_h0.5", "seed=0,1")
+    pdebench("board", "--store", f"{root}/store", "--out", f"{root}/board")
+    return root
+
+
+def test_a_sceptic_can_redo_a_row_by_hand(board: Path) -> None:
+    """docs/boards.md for the row ``persistence``, from the files alone."""
+    with h5py.File(next((board / "data").glob("*/test.h5"))) as stored:
+        w = stored["vorticity"][()].astype(float)  # (sample, frame, channel, x, y), frame 0 at t=0
+    asked, last = w[:, 11:], w[:, 10:11]  # ten frames given, from t = 1 on
+    difference = np.sqrt(((last - asked) ** 2).sum((1, 2, 3, 4)))
+    by_hand = difference / np.sqrt((asked**2).sum((1, 2, 3, 4)))
+    lines = [json.loads(x) for x in next((board / "board").rglob("*.jsonl")).open()]
+    row = next(x for x in lines if x.get("solver") == "persistence")
+    score = row["scores"]["test"]["relative_l2"]
+    assert score["mean"] == pytest.approx(by_hand.mean(), rel=1e-5)  # six digits are written
+    files = [
+        next((board / "store" / "records").glob(f"*/{run['id']}.cpu.json")) for run in row["runs"]
+    ]
+    records = [json.loads(file.read_text()) for file in files]
+    for record in records:
+        values = record["scores"]["test"]["relative_l2"]["values"]
+        assert values == pytest.approx(by_hand.tolist(), rel=1e-5)
+    solve = [r["costs"]["solve"]["seconds"] / r["costs"]["solve"]["batch"] for r in records]
+    assert row["costs"]["solve"]["seconds"] == pytest.approx(np.median(solve), rel=1e-5)
+    deviation = by_hand.std() / np.sqrt(len(by_hand))  # the bootstrap's standard error
+    assert score["high"] - score["low"] == pytest.approx(
+        2 * 1.96 * deviation, rel=0.25
+    )  # 6 samples
+
+
+def test_the_notebook_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    found = re.search(r"```python\n(.*?)```", text, re.S)
+    assert found is not None
+    overrides = ", ".join(map(repr, ("task=navier_stokes/evolve", *SMALL)))
+    code = found.group(1).replace('"task=navier_stokes/evolve"', overrides)
+    assert overrides in code and len(code.strip().splitlines()) <= 16
+    monkeypatch.setenv("PDEBENCH_DATA", str(tmp_path))
+    script = tmp_path / "notebook.py"
+    script.write_text(code)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert 0 < float(done.stdout) < 10
+
+
+def test_readme_names_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "make demo" in readme and "make test" in readme
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/boards.md", "docs/plugins.md"]
+)
+def test_links_and_paths_exist(name: str) -> None:
+    text = (ROOT / name).read_text()
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(
+        r"`((?:pdebench|plugins|datasets|docs|tests|benchmarks|conf)/[\w./]+)`", text
+    )
+    missing = [
+        p
+        for p in (*linked, *named)
+        if not ((ROOT / name).parent / p).exists() and not (ROOT / p).exists()
+    ]
+    assert missing == []
+
+
+def test_packages_of_the_wheel_are_the_packages_there_are() -> None:
+    import tomllib
+
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for file in (ROOT / "pdebench").rglob("__init__.py")
+    }
+    assert set(named) == there | {"pdebench.conf"}
