@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdebench.atomic import atomic_path, write_atomically
 from pdebench.errors import DataError
 from pdebench_poseidon.network import ScOT
-from pdebench_poseidon.official import from_config, load_official
+from pdebench_poseidon.official import from_config, load_official, official_key, to_config
 
 _SAFE, _PICKLED = "model.safetensors", "pytorch_model.bin"
 
@@ -94,3 +95,18 @@ def load_network(name: str | Path) -> ScOT:
     network = from_config(read_config(folder))
     load_official(network, read_weights(folder))
     return network.eval()
+
+
+def save_network(network: ScOT, folder: str | Path) -> None:
+    """Write a checkpoint folder that `load_network` and the authors' program read.
+
+    The way from a pretraining of one's own to fine-tuning: ``solver.checkpoint=<folder>``.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    weights = {official_key(key): w.contiguous() for key, w in network.state_dict().items()}
+    with atomic_path(folder / _SAFE) as partial:
+        save_file(weights, partial, metadata={"format": "pt"})
+    content = json.dumps(to_config(network), indent=2, sort_keys=True) + "\n"
+    write_atomically(folder / "config.json", content.encode())

@@ -88,7 +88,7 @@ class ScOT(nn.Module):
         drop_path: largest probability of leaving out a branch in training, reached in the deepest
             block of the encoder and left in the decoder likewise.
         trained_windows: window per stage that normalises offsets, 0 for W_l; None for all 0.
-        mask_score: added to scores of tokens that a roll made neighbours. -inf excludes them; the
+        mask_score: added to scores of tokens that a roll made neighbours; None excludes them, the
             released program adds -200 (-100, twice).
         checkpointed: trade time for memory in training.
     """
@@ -113,7 +113,7 @@ class ScOT(nn.Module):
         eps: float = 1e-5,
         drop_path: float = 0.0,
         trained_windows: Sequence[int] | None = None,
-        mask_score: float = float("-inf"),
+        mask_score: float | None = None,
         checkpointed: bool = False,
     ) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class ScOT(nn.Module):
             eps,
             drop_path,
             tuple(trained_windows or (0,) * len(depths)),
-            mask_score,
+            float("-inf") if mask_score is None else mask_score,
             checkpointed,
         )
         numbers = (*skips, *(0,) * (plan.stages - len(skips)))

@@ -144,3 +144,31 @@ def from_config(config: Mapping[str, Any], checkpointed: bool = False) -> ScOT:
         mask_score=-200.0,
         checkpointed=checkpointed,
     )
+
+
+def to_config(network: ScOT) -> dict[str, Any]:
+    """Return the official configuration of a network, as `from_config` reads it."""
+    plan = network.plan
+    kind = next((skip[0].kind for skip in network.skips if len(skip)), "convnext")
+    return {
+        "model_type": "swinv2",
+        "image_size": plan.image_size,
+        "patch_size": plan.patch_size,
+        "num_channels": network.in_channels,
+        "num_out_channels": network.out_channels,
+        "embed_dim": plan.embed_dim,
+        "depths": list(plan.depths),
+        "num_heads": list(plan.heads),
+        "skip_connections": [len(skip) for skip in network.skips],
+        "window_size": plan.window,
+        "mlp_ratio": plan.mlp_ratio,
+        "qkv_bias": plan.biases,
+        "drop_path_rate": plan.drop_path,
+        "use_absolute_embeddings": network.embed.positions is not None,
+        "layer_norm_eps": plan.eps,
+        "residual_model": kind,
+        "use_conditioning": plan.conditioning,
+        "learn_residual": network.learn_residual,
+        "pretrained_window_sizes": list(plan.trained_windows),
+        "hidden_act": "gelu",
+    }
