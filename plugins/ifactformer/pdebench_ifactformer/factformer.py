@@ -126,7 +126,7 @@ class FactFormer(nn.Module):
         self.encoder = Encoder(blocks, axes, dim, 1, checkpointed)
         if norm_groups is None:
             norm_groups = int(_GROUPS * latent_multiplier) if axes == 2 else _GROUPS
-        latent = int(dim * latent_multiplier)
+        latent = int(dim * latent_multiplier + 1e-6)  # a ratio of two widths may fall short
         self.march = LatentMarch(dim, latent, out_channels // steps, steps, norm_groups)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -156,11 +156,18 @@ def factformer_network(
         depth=depth_of(state),
         multiplier=_multiplier(state, heads, head_width),
         latent_multiplier=state["expand_latent.weight"].shape[0] / dim,
+        norm_groups=_norm_groups(config, len(coordinates)),
         norm=_norm(meta, state),
         lift="grouped" if grouped else "linear",
     ).eval()
     load(network, state, len(coordinates), steps)
     return network
+
+
+def _norm_groups(config: Mapping[str, Any], axes: int) -> int | None:
+    """Groups of the latent norm as the programs count them; both spellings of the key are theirs."""
+    given = config.get("latent_multiplier", config.get("latent_mutliplier"))
+    return int(8 * float(given)) if axes == 2 and given is not None else None
 
 
 def _require(state: Arrays, *keys: str) -> None:

@@ -53,6 +53,11 @@ class PositionBias(nn.Module):
         self.register_buffer("index", index.reshape(-1), persistent=False)
         self._kept: tuple[tuple[int, ...], Tensor] | None = None
 
+    def train(self, mode: bool = True) -> "PositionBias":
+        """Switch modes; what was kept is computed again, whoever changed the weights and how."""
+        self._kept = None
+        return super().train(mode)
+
     def forward(self) -> Tensor:
         """Return the bias of every head and pair of tokens."""
         if torch.is_grad_enabled():
@@ -99,6 +104,7 @@ class WindowAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.logit_scale = nn.Parameter(torch.full((heads, 1, 1), math.log(10.0)))
         self.bias = PositionBias(size, heads, trained_size)
+        self._kept: tuple[Tensor, Tensor, Tensor] | None = None
 
     def queries_keys_values(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return scaled unit queries, unit keys and values, each (B, n, H, M, dim/H)."""
@@ -117,9 +123,17 @@ class WindowAttention(nn.Module):
         if mask is None:  # windows join the batch, one bias serves all
             folded, added = (0, 1), bias
         else:  # windows join the heads, each has its own bias
-            folded, added = (1, 2), (bias + mask[:, None]).flatten(0, 1)
+            folded, added = (1, 2), self._masked(bias, mask)
         y = functional.scaled_dot_product_attention(
             *(t.flatten(*folded) for t in (q, k, v)), attn_mask=added[None], scale=1.0
         )
         y = y.view(len(windows), num, self.heads, *y.shape[-2:])
         return self.out(y.transpose(2, 3).flatten(3))
+
+    def _masked(self, bias: Tensor, mask: Tensor) -> Tensor:
+        """Return bias + mask (n H, M, M), kept like the bias itself while no gradient is asked."""
+        if torch.is_grad_enabled():
+            return (bias + mask[:, None]).flatten(0, 1)
+        if self._kept is None or self._kept[0] is not bias or self._kept[1] is not mask:
+            self._kept = bias, mask, (bias + mask[:, None]).flatten(0, 1)
+        return self._kept[2]
