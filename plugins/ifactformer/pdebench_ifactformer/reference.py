@@ -165,7 +165,7 @@ def factformer_network(
 
 
 def _norm_groups(config: Mapping[str, Any], axes: int) -> int | None:
-    """Groups of the latent norm as the programs count them; both spellings of the key are theirs."""
+    """Groups of the latent norm as the programs count them; both spellings are theirs."""
     given = config.get("latent_multiplier", config.get("latent_mutliplier"))
     return int(8 * float(given)) if axes == 2 and given is not None else None
 
