@@ -1,17 +1,19 @@
 """Fine-tuning: which weights start anew and which learn at which rate."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
-from torch import nn
+from torch import Tensor, nn
 
-from pdebench.errors import ConfigError
-from pdebench_poseidon.checkpoint import find_checkpoint, read_config, read_weights
+from pdebench.errors import ConfigError, DataError
+from pdebench_poseidon.checkpoint import find_checkpoint, read_weights
 from pdebench_poseidon.network import ScOT
 from pdebench_poseidon.norm import ConditionalNorm
-from pdebench_poseidon.official import load_official
+from pdebench_poseidon.official import load_official, official_key
 
 _EMBEDDING, _RECOVERY = "embed.projection.", "recover."
+_FITTED = "weights.safetensors"  # as `LearnedSolver.save` names it
 
 
 @final
@@ -69,18 +71,40 @@ def parameter_groups(network: nn.Module, rates: Rates) -> list[dict[str, Any]]:
 
 
 def start_from(network: ScOT, checkpoint: str) -> tuple[str, ...]:
-    """Copy a published checkpoint into ``network``; return the parts that start anew.
+    """Copy a checkpoint into ``network``; return the parts that start anew.
 
-    The patch embedding starts anew where the input channels differ from the checkpoint's, the
-    recovery where the output channels do; all else must fit. Raises ConfigError naming what does
-    not, DataError where there is no checkpoint.
+    ``checkpoint`` is a published one (`find_checkpoint`) or the folder in which this suite keeps a
+    fitted Poseidon (``weights.safetensors``). The patch embedding starts anew where the input
+    channels differ, the recovery where the output channels do; all else must fit. Raises
+    ConfigError naming what does not, DataError where there is no checkpoint.
     """
     folder = find_checkpoint(checkpoint)
-    config = read_config(folder)
-    fresh = []
-    if config.get("num_channels", 3) != network.in_channels:
-        fresh.append(_EMBEDDING)
-    if config.get("num_out_channels", 1) != network.out_channels:
-        fresh.append(_RECOVERY)
-    load_official(network, read_weights(folder), tuple(fresh))
-    return tuple(fresh)
+    fitted = (folder / _FITTED).is_file()
+    state = _fitted_weights(folder) if fitted else read_weights(folder)
+    channels = {
+        _EMBEDDING: ("embeddings.patch_embeddings.projection.weight", network.in_channels),
+        _RECOVERY: ("patch_recovery.projection.weight", network.out_channels),
+    }
+    fresh = tuple(
+        part
+        for part, (key, wanted) in channels.items()
+        if key in state and state[key].shape[1] != wanted
+    )
+    load_official(network, state, fresh)
+    return fresh
+
+
+def _fitted_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the network's weights of a fitted solver by official names, without its scalings."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(folder / _FITTED)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"'{folder / _FITTED}' cannot be read: {error}") from error
+    return {
+        official_key(key.removeprefix("network.")): value
+        for key, value in state.items()
+        if key.startswith("network.")
+    }

@@ -145,3 +145,23 @@ def test_a_solver_is_fine_tuned_saved_and_loaded_without_the_checkpoint(tmp_path
     again.load(tmp_path / "fitted")
     problem = task.samples("test").problem
     assert torch.equal(again.solve(problem).u, fitted.solve(problem).u)
+
+
+def test_a_fitted_solver_is_a_start_for_the_next(tmp_path: Path) -> None:
+    """Pretrain, keep, fine-tune on other channels: the body comes over, the scalings do not."""
+    steady, evolve = conformance_tasks()[1], conformance_tasks()[0]
+    small_net = ["solver=poseidon", "solver.architecture.embed_dim=8", "solver.form.pairs=2"]
+    first = instantiate(compose(small_net).solver, _convert_="all")
+    first.fit(evolve.samples("train"), evolve.samples("valid"), Budget(epochs=1))
+    first.save(tmp_path)
+    second = instantiate(compose([*small_net, f"solver.checkpoint={tmp_path}"]).solver)
+    model = second.build(steady.samples("train"))
+    assert second.fresh == ()
+    for key, value in model.network.state_dict().items():
+        assert torch.equal(value, first.model.network.state_dict()[key]), key
+    assert not torch.equal(model.inputs.std, first.model.inputs.std)
+    window = instantiate(
+        compose([*small_net, f"solver.checkpoint={tmp_path}", "solver.form.window=3"]).solver
+    )
+    window.build(evolve.samples("train"))
+    assert window.fresh == ("embed.projection.",)
