@@ -160,15 +160,31 @@ def _spoken(hint: Any) -> str:
     return getattr(hint, "__name__", str(hint))
 
 
-def compose(overrides: Sequence[str]) -> DictConfig:
-    """Return the composed configuration of one run, as ``pdebench run`` would see it."""
+def composed(overrides: Sequence[str]) -> tuple[DictConfig, Any]:
+    """Return the configuration of one run and Hydra's own node of it (choices, overrides).
+
+    Raises ConfigError with Hydra's sentence where it does not compose.
+    """
     import hydra
-    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
+    from omegaconf import open_dict
+    from omegaconf.errors import OmegaConfBaseException
 
     register()
     checked = checked_overrides(overrides)
-    running = GlobalHydra.instance().is_initialized()
-    if running:
-        return hydra.compose("config", checked)
-    with hydra.initialize_config_dir(root(), version_base="1.3"):
-        return hydra.compose("config", checked)
+    try:
+        with hydra.initialize_config_dir(root(), version_base="1.3"):
+            config = hydra.compose("config", checked, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    HydraConfig.instance().set_config(config)
+    about = config.hydra
+    with open_dict(config):
+        del config["hydra"]
+    return config, about
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """Return the composed configuration of one run, as ``pdebench run`` would see it."""
+    return composed(overrides)[0]

@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -43,18 +44,24 @@ def main(argv: list[str]) -> int:
     overrides = composition.checked_overrides(overrides)
     _check_keys(overrides)
     sweep = _Sweep(_count(overrides) if {"-m", "--multirun"} & set(flags) else 1)
+    if flags:
+        _through_hydra(sweep, [*flags, *overrides])
+    else:  # Hydra's own main composes twice, which a recall would notice
+        sweep.run(*composition.composed(overrides))
+    return 1 if sweep.refused else 0
 
+
+def _through_hydra(sweep: "_Sweep", arguments: list[str]) -> None:
     @hydra.main(config_path=composition.root(), config_name="config", version_base="1.3")
     def job(settings: DictConfig) -> None:
-        sweep.run(settings)
+        sweep.run(settings, HydraConfig.get())
 
     before = sys.argv
-    sys.argv = ["pdebench run", *flags, *overrides]
+    sys.argv = ["pdebench run", *arguments]
     try:
         job()
     finally:
         sys.argv = before
-    return 1 if sweep.refused else 0
 
 
 class _Sweep:
@@ -64,9 +71,9 @@ class _Sweep:
         self.total, self.done, self.refused = total, 0, 0
         self._computed_seconds: list[float] = []
 
-    def run(self, settings: DictConfig) -> None:
-        chosen = HydraConfig.get().runtime.choices
-        overrides = tuple(HydraConfig.get().overrides.task)
+    def run(self, settings: DictConfig, about: Any) -> None:
+        """Run one composed configuration; ``about`` is Hydra's own node of it."""
+        chosen, overrides = about.runtime.choices, tuple(about.overrides.task)
         choices = Choices(
             str(chosen["solver"]), str(chosen["task"]), str(chosen["track"]), overrides
         )
