@@ -1,7 +1,7 @@
 """The attention block: one kernel per axis, applied in parallel (m) or in a chain (o)."""
 
 from collections.abc import Sequence
-from typing import Literal, final
+from typing import Literal, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,8 @@ class AxialBlock(nn.Module):
 
     def rotations(self, coordinates: Sequence[Tensor]) -> Rotations:
         """Return the rotary tables of every axis; they depend on the grid only."""
-        return [k.rotation(x) for k, x in zip(self.kernels, coordinates, strict=True)]
+        kernels = (cast(AxialKernel, kernel) for kernel in self.kernels)
+        return [k.rotation(x) for k, x in zip(kernels, coordinates, strict=True)]
 
     def axial_kernels(
         self, n: Tensor, shape: tuple[int, ...], rotations: Rotations

@@ -1,7 +1,7 @@
 """IFactFormer: one factorised attention block, iterated as steps of size 1/L."""
 
 from collections.abc import Sequence
-from typing import Literal, final
+from typing import Literal, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +102,7 @@ class Encoder(nn.Module):
         save_memory = self.checkpointed and torch.is_grad_enabled()
         for position, block in zip(self.positions, self.blocks, strict=True):
             u = u + position(coordinates)
-            rotations = block.rotations(coordinates)
+            rotations = cast(AxialBlock, block).rotations(coordinates)
             for _ in range(self.iterations):
                 if save_memory:
                     change = checkpoint(block, u, shape, rotations, use_reentrant=False)
