@@ -126,6 +126,7 @@ def implicit_network(
         combine=combine,
         norm=_norm(meta, state),
         extra_mlp="encoder.layers.0.1.to_out_1.0.weight" in state,
+        lift="grouped" if "to_in.2.weight" in state else "linear",
     ).eval()
     load(network, state, len(coordinates))
     return network

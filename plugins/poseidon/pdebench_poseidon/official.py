@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from pdebench.errors import ConfigError
 from pdebench_poseidon.network import ScOT
+from pdebench_poseidon.skips import Skip
 
 # Our name -> official name; first match wins for every alternative, all are tried in turn.
 _RULES = (
@@ -149,7 +150,8 @@ def from_config(config: Mapping[str, Any], checkpointed: bool = False) -> ScOT:
 def to_config(network: ScOT) -> dict[str, Any]:
     """Return the official configuration of a network, as `from_config` reads it."""
     plan = network.plan
-    kind = next((skip[0].kind for skip in network.skips if len(skip)), "convnext")
+    skips = [cast(Skip, skip) for skip in network.skips]
+    kind = next((skip.kind for skip in skips), "convnext")
     return {
         "model_type": "swinv2",
         "image_size": plan.image_size,
@@ -159,7 +161,7 @@ def to_config(network: ScOT) -> dict[str, Any]:
         "embed_dim": plan.embed_dim,
         "depths": list(plan.depths),
         "num_heads": list(plan.heads),
-        "skip_connections": [len(skip) for skip in network.skips],
+        "skip_connections": [len(skip) for skip in skips],
         "window_size": plan.window,
         "mlp_ratio": plan.mlp_ratio,
         "qkv_bias": plan.biases,

@@ -1,6 +1,6 @@
 """Residual blocks on the way from encoder to decoder."""
 
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,6 @@ class ConvNext(nn.Module):
 
     x: (B, h, w, dim). Liu et al., CVPR 2022 (arXiv 2201.03545).
     """
-
-    kind: ClassVar[Residual] = "convnext"
 
     def __init__(self, dim: int, conditional: bool, eps: float) -> None:
         super().__init__()
@@ -41,8 +39,6 @@ class ResNet(nn.Module):
 
     The lead time is not seen. The batch norms keep running statistics: batch-dependent in training.
     """
-
-    kind: ClassVar[Residual] = "resnet"
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -67,6 +63,7 @@ class Skip(nn.ModuleList):
             ConvNext(dim, conditional, eps) if kind == "convnext" else ResNet(dim)
             for _ in range(num)
         )
+        self.kind: Residual = kind
 
     def forward(self, x: Tensor, time: Tensor | None) -> Tensor:
         """Return (B, h, w, dim)."""

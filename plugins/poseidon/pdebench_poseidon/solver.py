@@ -106,6 +106,18 @@ class Poseidon(LearnedSolver):
                 network = self.network(self.form.sizes(samples))
         except ConfigError as error:
             return str(error)
-        if samples.problem.times is not None and not network.plan.conditioning:  # type: ignore[union-attr]
+        return self._unfit_form(network, forecast=samples.problem.times is not None)
+
+    def _unfit_form(self, network: nn.Module, forecast: bool) -> str | None:
+        """Return why form and conditioning do not go together, or None."""
+        leads = isinstance(self.form, LeadTime)
+        conditioned = isinstance(network, ScOT) and network.plan.conditioning
+        if conditioned and not leads:
+            return (
+                "its norms follow the lead time; take solver.form "
+                "pdebench_poseidon.lead_time.LeadTime or set "
+                "solver.architecture.conditioning=false"
+            )
+        if forecast and leads and not conditioned:
             return "the task asks for frames, set solver.architecture.conditioning=true"
         return None

@@ -23,6 +23,7 @@ from pdebench.task import Evolve
 from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
 
+ONE_SHOT = ("~solver.form", "+solver.form._target_=pdebench.learning.OneShot")
 SMALL = ("solver.architecture.embed_dim=8", "solver.architecture.heads=[1,2]")
 
 
@@ -34,6 +35,10 @@ def solver(*overrides: str) -> Poseidon:
 
 def test_solver_keeps_the_rules() -> None:
     check_solver("poseidon", *SMALL, "solver.form.pairs=2")
+
+
+def test_solver_without_lead_times_keeps_the_rules() -> None:
+    check_solver("poseidon", *SMALL, *ONE_SHOT, "solver.architecture.conditioning=false")
 
 
 @pytest.mark.parametrize("size", ["t", "b", "l"])
@@ -55,6 +60,9 @@ def test_what_does_not_apply_says_why() -> None:
     blind = solver("solver=poseidon", "solver.architecture.conditioning=false")
     assert blind.supports(steady) is None
     assert "conditioning=true" in (blind.supports(evolve) or "")
+    assert "follow the lead time" in (solver("solver=poseidon", *ONE_SHOT).supports(evolve) or "")
+    plain = solver("solver=poseidon", *ONE_SHOT, "solver.architecture.conditioning=false")
+    assert plain.supports(evolve) is None
     deep = solver("solver=poseidon", "solver.image_size=12")
     assert "leaves 1 token(s) a side" in (deep.supports(steady) or "")
     wide = solver("solver=poseidon", "solver.form.window=11")
