@@ -146,5 +146,7 @@ class FourierPosition(nn.Module):
         """Return P (N, dim) on the tensor grid of the coordinates."""
         mesh = torch.stack(torch.meshgrid(*coordinates, indexing="ij"), -1).flatten(0, -2)
         # X B first, then 2 pi: float32 phases reach 2000 rad and this order is the authors'.
-        phase = 2 * torch.pi * (mesh @ self.directions)
+        # Lower precision would leave nothing of them, so mixed precision stops here.
+        with torch.autocast(mesh.device.type, enabled=False):
+            phase = 2 * torch.pi * (mesh @ self.directions)
         return self.out(torch.cat([phase.sin(), phase.cos()], -1))

@@ -205,6 +205,17 @@ def test_wall_normal_grid_has_the_published_wall_units(
     assert torch.allclose(channel_wall_normal(4 * (num - 1) + 1)[::4], y, atol=1e-12)
 
 
+def test_mixed_precision_spares_the_phases_of_the_coordinates() -> None:
+    """bfloat16 keeps three digits of everything else, none of phases of hundreds of radians."""
+    net = network().float()
+    coordinates = net.coordinates.of(SHAPE)
+    with torch.no_grad():
+        full = net.encoder.positions[0](coordinates)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = net.encoder.positions[0](coordinates).float()
+    assert relative(mixed, full) < 0.01
+
+
 def trainable(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
