@@ -1,5 +1,6 @@
 """Every outcome of a run is a record that says what happened."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,18 @@ def test_public_names_load_when_used() -> None:
         assert getattr(pdebench, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = pdebench.nonsense
+
+
+def test_diverging_off_the_distribution_costs_that_split_alone() -> None:
+    class Fragile(Solver):
+        def solve(self, problem: Problem) -> Solution:
+            assert problem.times is not None
+            if len(problem) == 3:  # the validation split of the kit holds three samples
+                raise Diverged("blew up")
+            u = problem.input
+            return Solution(u.new_zeros(len(u), len(problem.times), *u.shape[2:]))
+
+    task = replace(TASK, evaluate=("test", "valid"))
+    record = evaluate(Fragile(), task, surroundings=QUICK)[0]
+    assert record.status == "ok" and record.mean("relative_l2") == pytest.approx(1.0)
+    assert record.scores["valid"]["relative_l2"] == {"not_applicable": "diverged: blew up"}

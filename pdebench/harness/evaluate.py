@@ -163,7 +163,13 @@ def _run(solver: Solver, task: Task, seed: int, around: Surroundings, outcome: O
     for position, split in enumerate(task.evaluate):
         samples = task.samples(split)
         seed_everything(seed)
-        _score_split(solver, task, split, samples, device, around, outcome, headline=position == 0)
+        try:
+            _score_split(solver, task, split, samples, device, around, outcome, position == 0)
+        except Diverged as error:  # off its distribution: told there, and the headline stays
+            if position == 0:
+                raise
+            told = {"not_applicable": f"diverged: {error}"}
+            outcome.scores[split] = {metric.short: told for metric in task.metrics}
 
 
 def _fit(

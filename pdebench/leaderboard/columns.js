@@ -6,7 +6,7 @@ const peak = (row) => Math.max(0, ...Object.values(row.costs).map((cost) => cost
 const scoreCell = (row, split, metric) => {
   const score = scoreOf(row, split, metric);
   if (!score) return h("td", { class: "opt" }, "—");
-  if (score.not_applicable) return h("td", { class: "opt", title: score.not_applicable }, "n/a");
+  if (score.not_applicable) return h("td", { class: "opt", title: score.not_applicable }, score.not_applicable.startsWith("diverged") ? "diverged" : "n/a");
   return h("td", { class: "opt", title: `${number(score.mean)} ${spanOf(score.low, score.high)}` }, number(score.mean));
 };
 

@@ -129,7 +129,7 @@ def _score(row: Line, split: str, metric: str, full: bool = False) -> str:
     if not score:
         return "—"
     if "not_applicable" in score:
-        return "n/a"
+        return "diverged" if score["not_applicable"].startswith("diverged") else "n/a"
     if full:
         return interval(score.get("mean"), score.get("low"), score.get("high"))
     return number(score.get("mean"))
