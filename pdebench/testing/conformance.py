@@ -16,7 +16,8 @@ from torch import Tensor
 from pdebench import plugins
 from pdebench.access import grant_problem, grant_samples, grant_task
 from pdebench.config import check_types, compose
-from pdebench.harness.evaluate import checked, seed_everything
+from pdebench.harness.answer import checked
+from pdebench.harness.evaluate import seed_everything
 from pdebench.harness.run import build
 from pdebench.problem import Problem, Solution
 from pdebench.solver import Solver
