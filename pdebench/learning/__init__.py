@@ -2,11 +2,11 @@
 only inside ``fit``.
 """
 
-from pdebench.learning.forms import Form, OneShot, Rollout, Sizes, SpaceTime
+from pdebench.learning.forms import Form, OneShot, Rollout, Sizes, SpaceTime, stacked
 from pdebench.learning.losses import FrameRelativeL2, MeanSquare, RelativeL2
 from pdebench.learning.scaling import NoScaling, PerChannel, PerPoint, Scaling
 from pdebench.learning.schedules import WarmupCosine
-from pdebench.learning.solver import LearnedSolver
+from pdebench.learning.solver import LearnedSolver, Scaled
 from pdebench.learning.training import Training
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "PerPoint",
     "RelativeL2",
     "Rollout",
+    "Scaled",
     "Scaling",
     "Sizes",
     "SpaceTime",
     "Training",
     "WarmupCosine",
+    "stacked",
 ]
