@@ -1,0 +1,112 @@
+"""The published problems: exact solutions, and sources by differentiating them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from pdebench.errors import ConfigError
+
+Field = Callable[..., Tensor]
+
+
+def _mixed(s: Tensor) -> Tensor:
+    return torch.sin(s) + 0.1 * torch.sin(20 * s) + torch.cos(100 * s)
+
+
+@final
+@dataclass(frozen=True)
+class Published:
+    """One problem.
+
+    Attributes:
+        equation: residual that it solves.
+        solution: exact u of one or two coordinates (and ``beta`` for advection).
+        length: the interval is [0, length] along every axis.
+        points: nodes per axis.
+        freq_scale: largest starting frequency.
+        boundary_weight: lambda.
+        beta: speed of advection.
+    """
+
+    equation: str
+    solution: Field
+    length: float
+    points: int
+    freq_scale: float
+    boundary_weight: float = 200.0
+    beta: float = 1.0
+
+
+_TURN = 2 * torch.pi
+PROBLEMS: dict[str, Published] = {
+    "poisson_1d-single_sin": Published("poisson", lambda x: torch.sin(100 * x), _TURN, 400, 20),
+    "poisson_1d-sin_cos": Published(
+        "poisson", lambda x: torch.sin(6 * x) * torch.cos(100 * x), _TURN, 400, 20
+    ),
+    "poisson_1d-x_time_sinx": Published(
+        "poisson", lambda x: x * torch.sin(200 * x), _TURN, 900, 50
+    ),
+    "poisson_1d-mix_sin": Published(
+        "poisson",
+        lambda x: torch.sin(x) + 0.1 * torch.sin(20 * x) + 0.05 * torch.sin(100 * x),
+        1.0,
+        900,
+        30,
+    ),
+    "poisson_1d-x2_add_sinx": Published(
+        "poisson", lambda x: torch.sin(500 * x) - 2 * (x - 0.5) ** 2, 1.0, 400, 100
+    ),
+    "allencahn_1d-single_sin": Published("allencahn", lambda x: torch.sin(100 * x), _TURN, 400, 20),
+    "allencahn_1d-sin_cos": Published(
+        "allencahn", lambda x: torch.sin(6 * x) * torch.cos(100 * x), _TURN, 400, 20
+    ),
+    "poisson_2d-sin_sin": Published(
+        "poisson", lambda x, y: torch.sin(100 * x) * torch.sin(100 * y), _TURN, 400, 20
+    ),
+    "poisson_2d-sin_cos": Published(
+        "poisson", lambda x, y: torch.sin(100 * x) * torch.cos(100 * y), _TURN, 400, 20
+    ),
+    "poisson_2d-sin_add_cos": Published(
+        "poisson",
+        lambda x, y: torch.sin(6 * x) * torch.cos(20 * x) + torch.sin(6 * y) * torch.cos(20 * y),
+        _TURN,
+        200,
+        20,
+    ),
+    "allencahn_2d-mix-sincos": Published(
+        "allencahn", lambda x, y: _mixed(x) * _mixed(y), 1.0, 400, 30
+    ),
+    "advection-sin": Published(
+        "advection", lambda x, t, beta=200.0: torch.sin(x - beta * t), 1.0, 200, 40, 500.0, 200.0
+    ),
+}
+
+
+def problem_named(name: str) -> Published:
+    """Return a published problem. Raises ConfigError naming the known ones."""
+    if name not in PROBLEMS:
+        raise ConfigError(f"problem={name!r}, expected one of {', '.join(PROBLEMS)}")
+    return PROBLEMS[name]
+
+
+def exact(problem: Published, *axes: Tensor, beta: float | None = None) -> tuple[Tensor, Tensor]:
+    """Return (u, f) on the tensor grid of ``axes``; f is the operator applied to u (float64)."""
+    speed = problem.beta if beta is None else beta
+    mesh = [m.double().requires_grad_() for m in torch.meshgrid(*axes, indexing="ij")]
+    moving = problem.equation == "advection"
+    u = problem.solution(*mesh, beta=speed) if moving else problem.solution(*mesh)
+    first = torch.autograd.grad(u.sum(), mesh, create_graph=True)
+    if moving:
+        source = speed * first[0] + first[1]
+    else:
+        parts = [
+            torch.autograd.grad(slope.sum(), x, retain_graph=True)[0]
+            for slope, x in zip(first, mesh, strict=True)
+        ]
+        source = torch.stack(parts).sum(0)
+        if problem.equation == "allencahn":
+            source = source + u * (u.square() - 1)
+    return u.detach(), source.detach()
