@@ -1,0 +1,96 @@
+"""The published problems as a data set: shifted copies of exact solutions."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+
+from pdebench.atomic import write_atomically
+from pdebench.dataset import Card, Dataset
+from pdebench.domain import Axis, Grid
+from pdebench.equation import Equation
+from pdebench.errors import ConfigError, DataError
+from pdebench.generation import sample_generator
+from pdebench.problem import Problem
+from pdebench.samples import Samples
+from pdebench_gp.equations import Dirichlet
+from pdebench_gp.problems import exact, problem_named
+
+
+@final
+class Multiscale(Dataset):
+    """Exact solutions u(x + s) of a published problem, with source and boundary values.
+
+    The first test sample has s = 0, the published problem; all others are drawn uniformly from
+    one length of the interval, one random stream per sample.
+
+    Args:
+        problem: name of a published problem with an equation of second order.
+        points: nodes per axis, the ends included.
+        counts: split -> samples, splits train, valid, test.
+    """
+
+    def __init__(self, problem: str, points: int, counts: Mapping[str, int]) -> None:
+        self._problem = problem_named(problem)
+        if self._problem.equation not in Dirichlet.known:
+            raise ConfigError(
+                f"dataset.problem={problem!r} is no equation of {', '.join(Dirichlet.known)}"
+            )
+        if points < 8:
+            raise ConfigError(f"dataset.points={points}, expected at least 8 nodes")
+        unknown = set(counts) - {"train", "valid", "test"}
+        if unknown or min(counts.values(), default=0) < 1:
+            raise ConfigError(f"dataset.counts={dict(counts)}, expected train, valid, test > 0")
+        self.name, self.points, self.counts = problem, points, dict(counts)
+        self._ready = False
+
+    @property
+    def equation(self) -> Equation:
+        return Dirichlet(self._problem.equation)
+
+    @property
+    def card(self) -> Card:
+        return Card(
+            name=f"multiscale/{self.name}",
+            version="1",
+            summary=f"Shifted copies of {self.name}, high frequencies; exact",
+            equation=Dirichlet(self._problem.equation).formula,
+            units={"u": "1", "source": "1/m^2", "boundary": "1"},
+            how="closed form",
+            reference="Fang et al., ICLR 2024, arXiv 2311.04465",
+            splits=self.counts,
+            reference_error={"test": 0.0},
+        )
+
+    def prepare(self, folder: Path) -> str:
+        described = json.dumps([self.name, self.points, self.counts], sort_keys=True)
+        write_atomically(folder / "problem.json", described.encode())
+        self._ready = True
+        return hashlib.sha256(described.encode()).hexdigest()
+
+    def split(self, name: str) -> Samples:
+        if name not in self.counts:
+            raise ConfigError(f"{self.name} has no split '{name}'; it has {', '.join(self.counts)}")
+        if not self._ready:
+            raise DataError(f"{self.name} is not prepared; call prepare(folder) first")
+        dim = 1 if "_1d" in self.name else 2
+        axes = tuple(Axis.interval(self.points, self._problem.length) for _ in range(dim))
+        grid = Grid(axes)
+        made = [
+            exact(self._problem, *(axis.nodes + s for axis, s in zip(axes, shift, strict=True)))
+            for shift in (self._shift(name, i, dim) for i in range(self.counts[name]))
+        ]
+        u, source = (torch.stack(part).unsqueeze(1) for part in zip(*made, strict=True))
+        boundary = torch.where(grid.boundary, u, 0.0)
+        inputs = {"source": source, "boundary": boundary}
+        return Samples.of(Problem(self.equation, grid, inputs), u)
+
+    def _shift(self, split: str, index: int, dim: int) -> np.ndarray:
+        if split == "test" and index == 0:
+            return np.zeros(dim)
+        random = sample_generator(f"multiscale/{self.name}@1/{split}", index)
+        return self._problem.length * random.random(dim)
