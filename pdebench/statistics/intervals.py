@@ -1,0 +1,149 @@
+"""Confidence intervals of means, and of differences of means, over seeds and samples.
+
+The hierarchical bootstrap that resamples seeds and samples with replacement covers too seldom with
+a handful of seeds (0.85 instead of 0.95 at five that differ, see benchmarks/intervals.py), for it
+underestimates their variance by (S - 1)/S and knows no t distribution. Here each source has its own
+studentised pivot,
+
+    m - mu  ~  (V_A/S)^{1/2} t_{S-1}  +  w^{1/2} T*,    T* = (m* - m) / w*^{1/2}
+
+with t of Student for seeds (too few to resample) and the bootstrap-t for samples (skewed, but many;
+Efron and Tibshirani 1993, sec. 12.5); the sum is that of Behrens and Fisher. V and w as in
+`scores`. Coverage at 5 seeds x 200 samples of log-normal errors: 0.92 to 0.97 at 0.95.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from pdebench.statistics.adequacy import FEW_SAMPLES, cautions
+from pdebench.statistics.scores import Array, as_scores, parts
+
+RESAMPLES = 2000  # leave the ends of a 95 % interval uncertain by about 4 % of its width
+
+
+@final
+@dataclass(frozen=True)
+class Estimate:
+    """A ``value`` with its interval from ``low`` to ``high`` at ``level``, and ``cautions``."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval says that the value is not 0."""
+        return self.low > 0 or self.high < 0
+
+
+def mean_interval(
+    values: ArrayLike, level: float = 0.95, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """Return the mean of scores (S, N) over seeds and samples with its interval.
+
+    Each source of variance counts as far as it can be estimated; what cannot is in the cautions.
+    Infinite scores give an infinite mean without an interval. The same scores and ``seed`` always
+    give the same interval. Raises ValueError for NaN, no scores, or a level outside (0, 1).
+    """
+    scores = as_scores(values)
+    _require(level, resamples)
+    found = _unbounded(scores, level)
+    if found is not None:
+        return found
+    own = parts(scores)
+    notes = cautions(len(scores), scores.shape[1])
+    noise = _seeds([(own.of_seeds, own.num_seeds)], resamples, seed)
+    noise += _samples(scores.mean(0), resamples, seed)
+    return _around(own.mean, noise, level, notes)
+
+
+def difference_interval(
+    a: ArrayLike, b: ArrayLike, level: float = 0.95, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """Return mean(a) - mean(b) with its interval; a (S_a, N), b (S_b, N) on the same N samples.
+
+    Samples enter by their differences, so that hard samples cancel; the seeds of the two solvers
+    are independent. Raises ValueError where the numbers of samples differ.
+    """
+    first, second = paired_scores(a, b)
+    _require(level, resamples)
+    few = min(len(first), len(second))
+    infinite = int(np.isinf(first).sum() + np.isinf(second).sum())
+    notes = cautions(few, first.shape[1], infinite)
+    if infinite:
+        with np.errstate(invalid="ignore"):  # inf - inf: both diverged, no difference is known
+            value = float(first.mean() - second.mean())
+        return Estimate(value, -np.inf, np.inf, level, notes)
+    own = [parts(first), parts(second)]
+    noise = _seeds([(p.of_seeds, p.num_seeds) for p in own], resamples, seed)
+    noise += _samples(first.mean(0) - second.mean(0), resamples, seed)
+    return _around(own[0].mean - own[1].mean, noise, level, notes)
+
+
+def paired_scores(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """Return two checked arrays of scores on the same samples."""
+    first, second = as_scores(a, "a"), as_scores(b, "b")
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"a holds {first.shape[1]} samples and b {second.shape[1]}; a paired comparison needs "
+            "the same ones in the same order"
+        )
+    return first, second
+
+
+def _require(level: float, resamples: int) -> None:
+    if not 0 < level < 1 or resamples < 1:
+        raise ValueError(f"level={level}, resamples={resamples}: expected 0 < level < 1, positive")
+
+
+def _unbounded(scores: Array, level: float) -> Estimate | None:
+    infinite = int(np.isinf(scores).sum())
+    if not infinite:
+        return None
+    with np.errstate(invalid="ignore"):
+        value = float(scores.mean())
+    return Estimate(value, -np.inf, np.inf, level, cautions(len(scores), scores.shape[1], infinite))
+
+
+def _around(value: float, noise: Array, level: float, notes: tuple[str, ...]) -> Estimate:
+    down, up = np.quantile(noise, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, value - float(up), value - float(down), level, notes)
+
+
+def _seeds(sources: list[tuple[float, int]], resamples: int, seed: int) -> Array:
+    """Return draws of the seeds' part of the error, (R,): quantiles of t in a shuffled order."""
+    total = np.zeros(resamples)
+    grid = (np.arange(resamples) + 0.5) / resamples
+    for position, (variance, num) in enumerate(sources):
+        if num > 1 and variance > 0:
+            order = np.random.default_rng((seed, 1, position)).permutation(resamples)
+            total += np.sqrt(variance) * stats.t.ppf(grid, num - 1)[order]
+    return total
+
+
+def _samples(values: Array, resamples: int, seed: int) -> Array:
+    """Return draws of the samples' part of the error of mean(values), (R,).
+
+    Bootstrap-t; Student's t where samples are too few to resample; 0 with one.
+    """
+    num = len(values)
+    if num == 1 or np.ptp(values) == 0:
+        return np.zeros(resamples)
+    width = np.sqrt(values.var(ddof=1) / num)
+    random = np.random.default_rng((seed, 2))
+    if num < FEW_SAMPLES:
+        grid = (np.arange(resamples) + 0.5) / resamples
+        return width * stats.t.ppf(grid, num - 1)[random.permutation(resamples)]
+    centred = values - values.mean()  # about zero, so that the variance below loses no digits
+    shares = random.multinomial(num, np.full(num, 1 / num), size=resamples) / num
+    means = shares @ centred
+    variances = (shares @ (centred * centred) - means * means) / (num - 1)
+    # a resample of equal values has no width; that of the data bounds its pivot
+    floor = (np.finfo(np.float64).eps * width) ** 2
+    return np.where(variances > floor, means / np.sqrt(np.maximum(variances, floor)), 0.0) * width
