@@ -5,10 +5,9 @@
 The plain form is the definition written down (Takamoto et al. 2022, app. B, and the layout of the
 program: batch, x, y, time, channel): shells are summed mode by mode. Ours is
 `pdebench.metrics.published.pdebench`. Both run in float32; the numbers must agree to 1e-5; the aim
-is ten times the speed, and the result says where it is reached. Also the peak memory that scores need for
-10^7 points (10^6 with --quick), in temporaries of the field's size, measured in a fresh process:
-the aim is
-three.
+is ten times the speed, and the result says where it is reached. Also the peak memory that scores
+need for 10^7 points (10^6 with --quick), in temporaries of the field's size, measured in a fresh
+process: the aim is three.
 """
 
 import argparse
