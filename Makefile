@@ -7,10 +7,11 @@ DISTRIBUTIONS := .[test] $(sort $(dir $(wildcard plugins/*/pyproject.toml) $(wil
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 DEMO := leaderboards/demo
 LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.25,spectral_n16_h0.5,spectral_n8_h0.5,crank_nicolson
+SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo test test-slow check format bench docs clean
+.PHONY: help install demo small test test-slow check format bench docs clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,11 @@ demo: install ## floors, two neural operators and the classical ladder on forced
 	  solver=persistence,mean,$(LADDER),fno,tfno
 	$(BIN)/pdebench board --out $(DEMO) --title "Demonstration"
 	@echo "open $(DEMO)/index.html"
+
+small: install ## the same question on the small track, one seed, about a quarter of an hour: leaderboards/small
+	$(BIN)/pdebench run -m task=navier_stokes/evolve track=small threads=2 seed=0 \
+	  solver=persistence,mean,$(SMALL_LADDER),fno
+	$(BIN)/pdebench board --out leaderboards/small --title "Small track"
 
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .
