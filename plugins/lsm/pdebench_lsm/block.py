@@ -40,9 +40,9 @@ class SpectralBlock(nn.Module):
         out = x + softmax_tokens(Q Z''^T) Z''       Q = a linear map of x
 
     Wu et al., ICML 2023 (arXiv 2301.12664), sec. 3.2-3.3. There is no scaling by 1/sqrt(d), no norm
-    and no activation. Keys, values and queries are never formed for every point: Z K^T = (Z W_k) x^T
-    up to a constant that the softmax removes, softmax(.) V = (softmax(.) x) W_v^T + b_v, and
-    Q Z^T = x (Z W_q)^T + Z b_q cost points x tokens x channels instead of points x channels^2.
+    and no activation. Keys, values and queries are never formed for every point: Z K^T is
+    (Z W_k) x^T up to a constant that the softmax removes, softmax(.) V = (softmax(.) x) W_v^T + b_v
+    and Q Z^T = x (Z W_q)^T + Z b_q cost points x tokens x channels, not points x channels^2.
     x: (B, *S, C), every S_a a multiple of patch[a].  Returns (B, *S, C).
 
     Args:
