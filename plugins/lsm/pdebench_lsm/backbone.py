@@ -19,6 +19,11 @@ _NORM = {
     "batch": {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d},
     "instance": {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d},
 }
+_FORMAT = {  # channels last is what the blocks read and what convolutions are fastest in
+    1: torch.contiguous_format,
+    2: torch.channels_last,
+    3: torch.channels_last_3d,
+}
 _UPSAMPLE = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
@@ -76,6 +81,7 @@ class Backbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skips = []
+        x = x.contiguous(memory_format=_FORMAT[self.dim])
         for level, conv in enumerate(self.down):
             x = conv(x if level == 0 else _POOL[self.dim](x, 2))
             skips.append(self.blocks[level](x.movedim(1, -1)).movedim(-1, 1))
