@@ -150,7 +150,8 @@ def shut_in(mask: Array, open_top: bool = False) -> Array:
     """Return one row per connected part of the fluid that touches no air, (K, *S), 0 or 1."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask == FLUID)
+    labels = np.asarray(ndimage.label(mask == FLUID)[0])  # pyright: ignore[reportIndexIssue]
+    count = int(labels.max(initial=0))
     if count == 0:
         return np.zeros((0, *mask.shape))
     framed = _bordered(torch.from_numpy(mask.copy())[None], open_top)

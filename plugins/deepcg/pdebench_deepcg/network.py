@@ -21,6 +21,8 @@ class DirectionNetwork(nn.Module):
 
     c(.) = ReLU(conv(.)), all of 3^d points with zeros outside. Kaneda et al., ICML 2023 (arXiv
     2205.10763), fig. 3; the two published sizes are (fine, coarse, up) = (1, 3, 2) and (2, 5, 3).
+    Weights start by Glorot's rule with zero biases, as the released program's framework does, so
+    that a residual of small amplitude is not drowned by biases.
     Grids of odd length are filled up by one layer of zeros and cropped.
     x: (B, 1, *S).  Returns (B, 1, *S).
 
@@ -46,6 +48,9 @@ class DirectionNetwork(nn.Module):
         inner = 2 + 2 * (fine + coarse + up)
         self.convs = nn.ModuleList(made(channels, channels, 3, padding=1) for _ in range(inner))
         self.out = made(channels, 1, 1)
+        for layer in (self.enter, *self.convs, self.out):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         shape = x.shape[2:]

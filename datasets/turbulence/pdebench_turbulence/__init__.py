@@ -1,0 +1,1 @@
+"""Turbulence data sets and the tasks asked of them."""

@@ -1,0 +1,199 @@
+"""Deep conjugate directions as an iterative solver of the suite."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from pdebench.domain import Domain, Grid
+from pdebench.equation import LinearSystem
+from pdebench.errors import ConfigError, Unsupported
+from pdebench.learning import LearnedSolver, Sizes, Training
+from pdebench.problem import Problem, Withheld
+from pdebench.samples import Samples
+from pdebench.solver import Budget, IterativeSolver, Use
+from pdebench_deepcg.directions import Map, conjugate_directions
+from pdebench_deepcg.lanczos import training_vectors
+from pdebench_deepcg.loss import residual_after_step
+
+if TYPE_CHECKING:
+    from pdebench.task import Task
+
+Architecture = Callable[..., nn.Module]
+
+
+@final
+class _Direction(LearnedSolver):
+    """The network of directions under training: vectors in, no labels."""
+
+    uses: ClassVar[frozenset[Use]] = frozenset({"equation"})
+
+    def __init__(self, architecture: Architecture, training: Training) -> None:
+        super().__init__(None, training)
+        self._architecture = architecture
+        self.matvec: Map | None = None
+
+    def network(self, sizes: Sizes) -> nn.Module:
+        return self._architecture(dim=sizes.dim)
+
+    def loss(
+        self, model: nn.Module, problem: Problem, target: Tensor | None, weights: Tensor
+    ) -> Tensor:
+        y = problem.input
+        if self.matvec is None:
+            raise ConfigError("the matrix is not set; call DeepCG.fit")
+        return residual_after_step(model(y).flatten(1), y.flatten(1), self.matvec).mean()
+
+
+@final
+class DeepCG(IterativeSolver):
+    """Learned directions inside an iteration that stays conjugate: A x = b, A symmetric positive.
+
+    Kaneda et al., ICML 2023 (arXiv 2205.10763). ``fit`` draws training vectors from one matrix, by
+    Lanczos and Ritz, and minimises |y - alpha A f(y)|^2 over them; no solution is used. ``solve``
+    works for any size and any obstacles, since the matrix enters through A alone. Iterates are
+    float64, the network runs in its own precision.
+
+    Args:
+        architecture: takes ``dim`` and returns a network (B, 1, *S) -> (B, 1, *S):
+            ``pdebench_deepcg.network.DirectionNetwork`` with ``_partial_: true``.
+        lanczos: steps m of the Lanczos process.
+        vectors: training vectors; a tenth as many more are held out for validation.
+        lowest: share of the Ritz vectors, from the smallest value on, that is boosted.
+        boost: their factor.
+        empty: train on the matrix without obstacles, as published; else on the first training
+            problem's.
+        kept: directions to which a new one is made conjugate.
+        tolerance: stop at |b - A x| <= tolerance |b|.
+        steps: stop after so many.
+        training: optimiser, schedule, batch size; its loss is not used.
+    """
+
+    uses: ClassVar[frozenset[Use]] = frozenset({"equation"})
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        lanczos: int = 600,
+        vectors: int = 2000,
+        lowest: float = 0.55,
+        boost: float = 9.0,
+        empty: bool = True,
+        kept: int = 2,
+        tolerance: float = 1e-6,
+        steps: int = 500,
+        training: Training | None = None,
+    ) -> None:
+        for name, value in (("lanczos", lanczos), ("vectors", vectors), ("steps", steps)):
+            if value < 1:
+                raise ConfigError(f"solver.{name}={value}, expected a positive integer")
+        if kept < 0:
+            raise ConfigError(f"solver.kept={kept}, expected 0 or more directions")
+        if not 0 <= lowest <= 1:
+            raise ConfigError(f"solver.lowest={lowest}, expected a share between 0 and 1")
+        if tolerance < 0:
+            raise ConfigError(f"solver.tolerance={tolerance}, expected 0 or a positive number")
+        self.lanczos, self.vectors, self.lowest, self.boost = lanczos, vectors, lowest, boost
+        self.empty, self.kept, self.tolerance, self.steps = empty, kept, tolerance, steps
+        self._direction = _Direction(architecture, training or Training())
+
+    def supports(self, task: "Task") -> str | None:
+        problem = task.samples("train")[:1].problem
+        if not isinstance(problem.domain, Grid):
+            return "its network is convolutional; the task lives on a mesh or point cloud"
+        if problem.times is not None:
+            return "it solves linear systems, the task asks for an evolution in time"
+        try:
+            system = problem.equation.linear_system(problem)
+        except Unsupported as error:
+            return str(error)
+        if not system.symmetric_positive:
+            return "conjugate directions need a symmetric positive definite matrix"
+        unknowns = problem.domain.shape
+        return (
+            None
+            if system.rhs.shape[1:].numel() == torch.Size(unknowns).numel()
+            else "its network needs one unknown per grid point"
+        )
+
+    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
+        """Draw training vectors from one matrix and train the network on them."""
+        problem = train[:1].problem
+        if self.empty and "mask" in problem.inputs:
+            filled = {**problem.inputs, "mask": torch.ones_like(problem.inputs["mask"])}
+            problem = Problem(problem.equation, problem.domain, filled)
+        system = problem.equation.linear_system(problem)
+        held_out = max(1, self.vectors // 10)
+        count = system.rhs.shape[1]
+        drawn = training_vectors(
+            _within(system, system.matvec),
+            count,
+            self.lanczos,
+            self.vectors + held_out,
+            self.lowest,
+            self.boost,
+        )
+        self._direction.matvec = system.matvec
+        split = (drawn[: self.vectors], drawn[self.vectors :])
+        made = [_as_samples(part.float(), problem.domain) for part in split]
+        self._direction.fit(made[0], made[1], budget)
+
+    def prepare(self, problem: Problem) -> None:
+        """Move the network to the problem's device."""
+        self._direction.prepare(problem)
+
+    def iterate(self, problem: Problem) -> Iterator[Tensor]:
+        """Yield (B, 1, *S) until every residual is below the tolerance."""
+        system = problem.equation.linear_system(problem)
+        model, shape = self._direction.model, problem.domain.shape
+        if model is None:
+            raise ConfigError("the direction network is not trained; call fit or load first")
+        dtype = next(model.parameters()).dtype
+
+        def direction(r: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return model(r.to(dtype).view(-1, 1, *shape)).flatten(1)
+
+        b = _within(system, lambda rhs: rhs)(system.rhs.double())
+        steps = conjugate_directions(
+            system.matvec,
+            b,
+            lambda r: _within(system, lambda d: d)(direction(r).to(r.dtype)),
+            self.kept,
+            self.tolerance,
+            self.steps,
+        )
+        for step in steps:
+            yield step.x.view(-1, 1, *shape)
+
+    @property
+    def num_parameters(self) -> int:
+        return self._direction.num_parameters
+
+    def save(self, path: Path) -> None:
+        self._direction.save(path)
+
+    def load(self, path: Path) -> None:
+        self._direction.load(path)
+
+
+def _within(system: LinearSystem, map_: Map) -> Map:
+    """Return ``map_`` followed by the projection off the null space, where there is one."""
+    null = system.null_space
+    if null is None:
+        return map_
+
+    def projected(x: Tensor) -> Tensor:
+        y = map_(x)
+        basis = null.to(y)
+        return y - (y @ basis.mT) @ basis
+
+    return projected
+
+
+def _as_samples(vectors: Tensor, domain: Domain) -> Samples:
+    reason = "training vectors have no equation of their own"
+    fields = vectors.view(len(vectors), 1, *domain.shape)
+    return Samples.of(Problem(Withheld(reason), domain, {"residual": fields}), fields)
