@@ -11,7 +11,7 @@ SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small test test-slow check format bench docs clean
+.PHONY: help install demo small test test-slow test-lower check format bench docs clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ test: install ## all tests of the core, of every plugin and data set
 
 test-slow: install ## paper-size checks, minutes each
 	$(BIN)/python -m pytest -m slow
+
+test-lower: ## the core's tests with the oldest dependencies that pyproject.toml allows, in a scratch environment
+	PYTHON=$(PYTHON) bash .ci/lower
 
 check: install ## the conformance table of every solver
 	for name in $$($(BIN)/pdebench list solver --names); do $(BIN)/pdebench check $$name || exit 1; done

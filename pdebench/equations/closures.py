@@ -1,0 +1,188 @@
+"""Closures of the filtered Navier-Stokes equations: the subgrid stress as a function of the flow.
+
+Stresses are packed symmetric tensors (..., P, *S), see `tensors`. Velocities (..., d, *S).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from pdebench.equations import tensors
+from pdebench.equations.filters import FilterKind, response
+from pdebench.errors import ConfigError
+from pdebench.spectral import Modes
+
+
+def _check(**positive: float) -> None:
+    for name, value in positive.items():
+        if not value > 0:
+            raise ConfigError(f"closure.{name}={value}, expected a positive number")
+
+
+class Closure(ABC):
+    """A model of tau_ij = (u_i u_j)~ - u~_i u~_j, up to its trace where the model has none."""
+
+    @abstractmethod
+    def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
+        """Return tau of the resolved flow, given with its spectrum; None stands for zero."""
+
+
+@final
+@dataclass(frozen=True)
+class NoClosure(Closure):
+    """tau = 0."""
+
+    def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
+        return None
+
+
+@final
+@dataclass(frozen=True)
+class Smagorinsky(Closure):
+    """tau_ij = -2 C Delta^2 |S| S_ij, |S| = (2 S_ij S_ij)^{1/2}.
+
+    Smagorinsky, Mon. Weather Rev. 91 (1963). ``coefficient`` is C = C_s^2, a number or a tensor
+    that broadcasts against S; learned ones may have either sign.
+
+    Attributes:
+        width: Delta, length.
+        coefficient: C, the square of the Smagorinsky constant.
+    """
+
+    width: float
+    coefficient: float | Tensor = 0.01
+
+    def __post_init__(self) -> None:
+        _check(width=self.width)
+
+    def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
+        s = tensors.strain(u_hat, modes)
+        size = tensors.magnitude(s, modes).unsqueeze(-len(modes.shape) - 1)
+        return (-2 * self.width**2 * self.coefficient) * (size * s)
+
+
+@final
+@dataclass(frozen=True)
+class DynamicSmagorinsky(Closure):
+    """Smagorinsky's stress with C from the flow itself, one number per frame.
+
+        L_ij = (u_i u_j)^ - u_i^ u_j^,   M_ij = 2 Delta^2 ( (|S| S_ij)^ - r^2 |S^| S_ij^ )
+        C = <L^d_ij M_ij> / <M_ij M_ij>,   ^ the test filter of width r Delta, < > over the box
+
+    Germano et al., Phys. Fluids A 3 (1991); Lilly, Phys. Fluids A 4 (1992), eq. 11.
+
+    Attributes:
+        width: Delta, length.
+        test_filter: kind of ^.
+        ratio: r.
+        clip: replace a negative C by zero, so that energy only leaves.
+    """
+
+    width: float
+    test_filter: FilterKind = "sharp"
+    ratio: float = 2.0
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _check(width=self.width)
+        if self.ratio <= 1:
+            raise ConfigError(f"closure.ratio={self.ratio}, expected a number above 1")
+
+    def coefficient(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor:
+        """Return C of every frame, (...), unclipped."""
+        dim = len(modes.shape)
+        g = response(self.test_filter, self.ratio * self.width, modes).to(u)
+        s = tensors.strain(u_hat, modes)
+        size = tensors.magnitude(s, modes).unsqueeze(-dim - 1)
+        u_test = modes.inverse(u_hat * g)
+        s_test = tensors.strain(u_hat * g, modes)
+        size_test = tensors.magnitude(s_test, modes).unsqueeze(-dim - 1)
+        leonard = modes.inverse(modes.forward(tensors.products(u, modes)) * g)
+        leonard = leonard - tensors.products(u_test, modes)
+        m = modes.inverse(modes.forward(size * s) * g) - self.ratio**2 * size_test * s_test
+        m = 2 * self.width**2 * m  # traceless, so the trace of L does not matter
+        space = modes.dims
+        over = tensors.contracted(m, m, modes).mean(space)
+        return tensors.contracted(leonard, m, modes).mean(space) / torch.where(over > 0, over, 1.0)
+
+    def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
+        c = self.coefficient(u, u_hat, modes)
+        c = c.clamp_min(0) if self.clip else c
+        shaped = c.view(*c.shape, *(1,) * (len(modes.shape) + 1))
+        return Smagorinsky(self.width, shaped).stress(u, u_hat, modes)
+
+
+@final
+@dataclass(frozen=True)
+class Wale(Closure):
+    """Wall-adapting local eddy viscosity: tau_ij = -2 nu_t S_ij, zero in pure shear.
+
+        nu_t = (C_w Delta)^2 (D:D)^{3/2} / ( (S:S)^{5/2} + (D:D)^{5/4} ),
+        D = sym(g g) - tr(g g) I / 3,   g_ij = d_j u_i
+
+    Nicoud and Ducros, Flow Turbul. Combust. 62 (1999), eq. 13.
+
+    Attributes:
+        width: Delta, length.
+        constant: C_w.
+    """
+
+    width: float
+    constant: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check(width=self.width, constant=self.constant)
+
+    def _model(self, u_hat: Tensor, modes: Modes) -> tuple[Tensor, Tensor]:
+        dim = len(modes.shape)
+        g = tensors.gradient(u_hat, modes)
+        rows = [row.unbind(-dim - 1) for row in g.unbind(-dim - 2)]
+        squared = [[sum(rows[i][k] * rows[k][j] for k in range(dim)) for j in range(dim)]
+                   for i in range(dim)]  # fmt: skip
+        trace = sum(squared[i][i] for i in range(dim)) / 3
+        pair = tensors.pairs(dim)
+        d = [(squared[i][j] + squared[j][i]) / 2 - (trace if i == j else 0) for i, j in pair]
+        s = tensors.packed([(rows[i][j] + rows[j][i]) / 2 for i, j in pair], modes)
+        dd = tensors.packed([torch.as_tensor(entry) for entry in d], modes)
+        d2, s2 = (tensors.contracted(x, x, modes) for x in (dd, s))
+        tiny = torch.finfo(d2.dtype).tiny
+        live = d2 > 0
+        safe = torch.where(live, d2, 1.0)
+        below = (s2.clamp_min(tiny) ** 2.5 + safe**1.25).clamp_min(tiny)
+        viscosity = torch.where(live, safe**1.5 / below, 0.0)
+        return (self.constant * self.width) ** 2 * viscosity, s
+
+    def eddy_viscosity(self, u_hat: Tensor, modes: Modes) -> Tensor:
+        """Return nu_t (..., *S) of a spectrum (..., d, *S_half)."""
+        return self._model(u_hat, modes)[0]
+
+    def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
+        viscosity, s = self._model(u_hat, modes)
+        return -2 * viscosity.unsqueeze(-len(modes.shape) - 1) * s
+
+
+@final
+@dataclass(frozen=True)
+class GradientModel(Closure):
+    """tau_ij = Delta^2 / 12  (d_k u_i) (d_k u_j): the first term of the stress in Delta.
+
+    Clark, Ferziger and Reynolds, J. Fluid Mech. 91 (1979). It may return energy to the resolved
+    scales; alone it is not stable for long.
+
+    Attributes:
+        width: Delta, length.
+    """
+
+    width: float
+
+    def __post_init__(self) -> None:
+        _check(width=self.width)
+
+    def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
+        dim = len(modes.shape)
+        rows = tensors.gradient(u_hat, modes).unbind(-dim - 2)  # (..., d, *S) each: d_k u_i
+        entries = [(rows[i] * rows[j]).sum(-dim - 1) for i, j in tensors.pairs(dim)]
+        return self.width**2 / 12 * tensors.packed(entries, modes)

@@ -1,0 +1,38 @@
+"""Time differences of equally spaced frames, compared with the rates an equation gives."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from pdebench.errors import ConfigError, Unsupported
+
+Scheme = Literal["central", "mixed", "crank_nicolson"]
+
+
+def check_scheme(scheme: str) -> None:
+    """Raise ConfigError for a name that is no scheme."""
+    if scheme not in get_args(Scheme):
+        raise ConfigError(f"scheme='{scheme}', expected {', '.join(get_args(Scheme))}")
+
+
+def defects(frames: Tensor, rates: Tensor, step: float, scheme: Scheme) -> Tensor:
+    """Return  du/dt - N(u)  by differences of frames (B, T, ...) with spacing ``step``.
+
+        central:         (u^{n+1} - u^{n-1}) / 2h - N(u^n)             0 < n < T - 1, second order
+        mixed:           central, and (u^1 - u^0) / h - N(u^0), (u^{T-1} - u^{T-2}) / h -
+                         N(u^{T-1}) at the ends, of first order
+        crank_nicolson:  (u^{n+1} - u^n) / h - (N(u^n) + N(u^{n+1})) / 2  n < T - 1, second order
+
+    ``rates`` are N(u) at the T - 2 interior frames for central, at all T for the others.
+    Returns (B, T - 2, ...), (B, T, ...), (B, T - 1, ...).
+    """
+    if frames.shape[1] < 3:
+        raise Unsupported(f"time differences need three frames, got {frames.shape[1]}")
+    if scheme == "crank_nicolson":
+        return frames.diff(dim=1) / step - (rates[:, 1:] + rates[:, :-1]) / 2
+    inner = (frames[:, 2:] - frames[:, :-2]) / (2 * step)
+    if scheme == "central":
+        return inner - rates
+    ends = frames.diff(dim=1) / step
+    return torch.cat([ends[:, :1], inner, ends[:, -1:]], dim=1) - rates

@@ -1,0 +1,146 @@
+"""The filtered incompressible Navier-Stokes equations on a torus, in velocities."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import torch
+from torch import Tensor
+
+from pdebench.equation import Equation
+from pdebench.equations import tensors
+from pdebench.equations.closures import Closure, NoClosure
+from pdebench.equations.differences import Scheme, check_scheme, defects
+from pdebench.errors import Unsupported
+from pdebench.problem import Problem
+from pdebench.spectral import Modes, torus
+
+_AXES = "xyz"
+
+
+@final
+@dataclass(frozen=True)
+class FilteredNavierStokes(Equation):
+    """Large-eddy simulation with a closure, or without one the Navier-Stokes equations.
+
+        du/dt = P[ -d_j (u_i u_j + tau_ij) + A u_low ] + nu lap u,    div u = 0
+
+    P = I - k k^T / |k|^2 removes the pressure; u_low are the modes with |k| <= ``forced_below``,
+    driven with power P_in: A = P_in / <|u_low|^2>. Input: "velocity" (B, [T_in,] d, *S), length/s.
+    Parameters: "viscosity" nu (B,), length^2/s. Pope, Turbulent Flows (2000), sec. 13.3; forcing:
+    Machiels, Phys. Rev. Lett. 79 (1997).
+
+    Attributes:
+        closure: tau.
+        dealias: cut products, stress and their result to |n| < N/3.
+        scheme: time derivative of `residual`.
+        power: P_in, length^2/s^3; 0 for decaying flow.
+        forced_below: largest driven wavenumber, rad per length.
+    """
+
+    closure: Closure = field(default_factory=NoClosure)
+    dealias: bool = True
+    scheme: Scheme = "central"
+    power: float = 0.0
+    forced_below: float = 2.5
+
+    def __post_init__(self) -> None:
+        check_scheme(self.scheme)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        return {f"velocity_{axis}": "length/s" for axis in _AXES}
+
+    @property
+    def reference(self) -> str:
+        return "Pope, Turbulent Flows (2000), eq. 13.29"
+
+    def advance(self, u_hat: Tensor, modes: Modes, force: Tensor | None = None) -> Tensor:
+        """Return the spectrum of P[-d_j (u_i u_j + tau_ij) + f]: all but the viscous term.
+
+        u_hat: (..., d, *S_half); force: a field (..., d, *S), length/s^2.
+        """
+        u = modes.inverse(u_hat)
+        total = tensors.products(u, modes)
+        tau = self.closure.stress(u, u_hat, modes)
+        flux = modes.forward(total if tau is None else total + tau)
+        if self.dealias:
+            flux = flux * modes.kept
+        rate = -tensors.stress_divergence(flux, modes)
+        if force is not None:
+            rate = rate + modes.forward(force)
+        if self.power:
+            low = u_hat * (modes.square <= self.forced_below**2)
+            rate = rate + self.power / _twice_energy(low, modes) * low
+        return modes.project(rate)
+
+    def tendency(
+        self, u: Tensor, viscosity: Tensor | float, modes: Modes, force: Tensor | None = None
+    ) -> Tensor:
+        """Return du/dt (..., d, *S), length/s^2; viscosity broadcasts against u."""
+        u_hat = modes.forward(u)
+        return modes.inverse(self.advance(u_hat, modes, force) - viscosity * (modes.square * u_hat))
+
+    def divergence(self, u: Tensor, modes: Modes) -> Tensor:
+        """Return div u (..., *S), 1/s."""
+        u_hat = tensors.parts(modes.forward(u), modes)
+        total = modes.slopes[0] * u_hat[0]
+        for slope, part in zip(modes.slopes[1:], u_hat[1:], strict=True):
+            total = total + slope * part
+        return modes.inverse(total)
+
+    def residual(self, u: Tensor, problem: Problem) -> Tensor:
+        """Return momentum and continuity at the frames of the scheme, initial frame included.
+
+        u: (B, T, d, *S) at ``problem.times``, equally spaced, the initial frame first among those
+        that are differenced.  Returns (B, T', d + 1, *S): du/dt - N(u) in length/s^2, then
+        div u in 1/s at the same frames (all T for crank_nicolson). T' = T - 1 for central, T + 1
+        for mixed, T for crank_nicolson.
+        Raises Unsupported off the torus, for steady problems, and unequal or too few frames.
+        """
+        grid = torus(problem.domain, "the filtered Navier-Stokes residual")
+        step = _step(problem)
+        modes = Modes.like(u, grid)
+        frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
+        nu = _viscosity(problem).to(u).view(-1, *(1,) * (grid.dim + 2))
+        used = frames[:, 1:-1] if self.scheme == "central" else frames
+        found = defects(frames, self.tendency(used, nu, modes), step, self.scheme)
+        used = frames[:, 1:] if self.scheme == "crank_nicolson" else used
+        return torch.cat([found, self.divergence(used, modes).unsqueeze(2)], dim=2)
+
+    def symbol(self, wavenumbers: tuple[Tensor, ...]) -> Tensor:
+        """Return -|k|^2, the symbol of lap."""
+        total = wavenumbers[0] ** 2
+        for k in wavenumbers[1:]:
+            total = total + k**2
+        return -total
+
+
+def _twice_energy(u_hat: Tensor, modes: Modes) -> Tensor:
+    """Return <|u|^2> (..., 1, *1) of a spectrum (..., d, *S_half) without Nyquist modes."""
+    power = u_hat.abs().square()
+    double = 2 * power.sum((-len(modes.shape) - 1, *modes.dims), keepdim=True)
+    once = power[..., :1].sum((-len(modes.shape) - 1, *modes.dims), keepdim=True)
+    return (double - once) / math.prod(modes.shape) ** 2
+
+
+def _step(problem: Problem) -> float:
+    """Return the spacing of the frames, the initial one first."""
+    if problem.times is None:
+        raise Unsupported("the residual needs an evolution in time, the problem is steady")
+    start = torch.zeros(1) if problem.history is None else problem.history[-1:]
+    times = torch.cat([start.double(), problem.times.double().cpu()])
+    steps = times.diff()
+    if len(steps) < 2 or not bool((steps - steps[0]).abs().max() <= 1e-6 * steps[0]):
+        raise Unsupported("the residual needs two or more equally spaced times after the start")
+    return float(steps[0])
+
+
+def _viscosity(problem: Problem) -> Tensor:
+    if "viscosity" not in problem.parameters:
+        raise Unsupported(
+            "the Navier-Stokes equations need parameters['viscosity'], the problem has "
+            f"{sorted(problem.parameters)}"
+        )
+    return problem.parameters["viscosity"]

@@ -1,0 +1,1 @@
+"""Operators trained on the residual of the equation: LESnets and PINO."""
