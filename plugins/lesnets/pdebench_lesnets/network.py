@@ -1,6 +1,7 @@
 """The networks of LESnets and PINO: Fourier layers over space and time."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import final
 
 import torch
@@ -65,14 +66,12 @@ class FourierOperator(nn.Module):
     ) -> None:
         super().__init__()
         self.act, self.pad, self.padded = _activation(activation), pad, tuple(padded)
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        steps = list(pairwise(widths))
         self.lift = _pointwise(in_channels, widths[0])
         self.spectral = nn.ModuleList(FourierLayer(a, b, modes) for a, b in steps)
         self.local = nn.ModuleList(_pointwise(a, b) for a, b in steps)
         ends = [widths[-1], *head, out_channels]
-        self.head = nn.ModuleList(
-            _pointwise(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)
-        )
+        self.head = nn.ModuleList(_pointwise(a, b) for a, b in pairwise(ends))
 
     def forward(self, x: Tensor) -> Tensor:
         h = _everywhere(self.lift, x)
@@ -124,9 +123,7 @@ class ImplicitFourierOperator(nn.Module):
         self.spectral = FourierLayer(width, width, modes)
         self.local = _pointwise(width, width)
         ends = [width, *head, out_channels]
-        self.head = nn.ModuleList(
-            _pointwise(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)
-        )
+        self.head = nn.ModuleList(_pointwise(a, b) for a, b in pairwise(ends))
 
     def forward(self, x: Tensor) -> Tensor:
         h = _everywhere(self.lift, x)
