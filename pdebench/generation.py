@@ -154,8 +154,8 @@ def _read(path: Path) -> dict[str, Array]:
 def _make_shard(recipe: Recipe, shard: _Shard) -> None:
     arrays = dict(recipe.make(shard.split, range(shard.start, shard.start + recipe.shard)))
     with atomic_path(shard.path) as partial, partial.open("wb") as stream:
-        digest = np.array(content_digest(arrays.items()))
-        np.savez(stream, digest=digest, **arrays)  # objects fail in the digest
+        members: dict[str, Any] = {"digest": np.array(content_digest(arrays.items())), **arrays}
+        np.savez(stream, **members)  # arrays of objects have failed in the digest
 
 
 def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
