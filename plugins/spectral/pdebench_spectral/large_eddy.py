@@ -1,5 +1,6 @@
 """Large-eddy simulation, and direct simulation on a coarse grid, as a solver of the suite."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, final
@@ -25,8 +26,9 @@ class LargeEddy(Solver):
     Args:
         closure: takes ``width`` and returns a closure of `pdebench.equations.closures`; None for
             none, that is direct simulation on a coarse grid.
-        cells: filter width Delta in cells of the computation.
-        grid: points per axis of the computation; None for the problem's own.
+        cells: filter width Delta in units of L / n, n = 2 grid / 3: the resolved spacing.
+        grid: points per axis of the computation; None for 3/2 of the problem's own, so that
+            dealiasing keeps every mode that the problem's grid holds.
         step: time step, s; None for adaptive ones.
         cfl: adaptive step in units of the stability limit.
         dtype: precision of the computation.
@@ -77,8 +79,9 @@ class LargeEddy(Solver):
             or problem.times is None
         ):
             raise Unsupported(f"large_eddy: {reason}")
-        shape = domain.shape if self.grid is None else (self.grid,) * domain.dim
-        spacing = max(length / n for length, n in zip(domain.extent, shape, strict=True))
+        padded = tuple(2 * math.ceil(0.75 * n) for n in domain.shape)
+        shape = padded if self.grid is None else (self.grid,) * domain.dim
+        spacing = max(1.5 * length / n for length, n in zip(domain.extent, shape, strict=True))
         closure = self.closure(width=self.cells * spacing) if self.closure else NoClosure()
         law = replace(equation, closure=closure)
         u0, nu = problem.initial, problem.parameters["viscosity"]

@@ -1,0 +1,328 @@
+"""Isotropic turbulence in a periodic box: direct simulation, filtered to the grid of an LES."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdebench.atomic import write_atomically
+from pdebench.dataset import Card, Dataset
+from pdebench.domain import Grid
+from pdebench.equation import Equation
+from pdebench.equations.filtered_flow import FilteredNavierStokes
+from pdebench.equations.filters import FilterKind, filtered
+from pdebench.errors import ConfigError, DataError
+from pdebench.files import Layout, Stored, Variable, verify
+from pdebench.generation import Recipe, generate, sample_generator
+from pdebench.problem import Index, Problem
+from pdebench.samples import Samples, Source
+from pdebench.solver import Solver
+from pdebench.spectral import Modes, resample
+
+NAME, VERSION = "turbulence/isotropic", "1"
+_LENGTH = 2 * math.pi
+_BAND = 10  # largest wavenumber of the initial field
+_FIELDS = ("velocity", "viscosity")
+_SHIFTS = {
+    "test_fine": "the test flows, filtered to a grid twice as fine",
+    "ood_viscosity": "half the viscosity: smaller eddies than any in training, below the filter",
+}
+
+
+def draw_velocity(stream: str, index: int, grid: int, peak: float) -> Tensor:
+    """Return a random solenoidal velocity (3, n, n, n) on [0, 2 pi)^3 with <|u|^2> = 3.
+
+    E(k) ~ (k / k_p)^4 exp(-2 (k / k_p)^2), random phases, modes up to 10 whatever the grid, so that
+    one sample exists on every grid with n > 20.
+    """
+    line = np.arange(-_BAND, _BAND + 1)
+    k = np.stack(np.meshgrid(line, line, line, indexing="ij")).astype(float)
+    size = np.sqrt((k**2).sum(0))
+    safe = np.where(size > 0, size, 1.0)
+    # E(k) is spread over the 4 pi k^2 modes of a shell
+    amplitude = np.where(size > 0, (safe / peak) ** 2 * np.exp(-((safe / peak) ** 2)) / safe, 0.0)
+    random = sample_generator(stream, index)
+    parts = random.standard_normal((2, 3, *size.shape))
+    modes = (parts[0] + 1j * parts[1]) * amplitude
+    modes = modes - k * (k * modes).sum(0) / safe**2
+    whole = np.zeros((3, grid, grid, grid), complex)
+    place = line % grid
+    whole[:, place[:, None, None], place[:, None], place] = modes
+    u = np.fft.ifftn(whole, axes=(1, 2, 3)).real
+    u *= math.sqrt(3 / (u**2).sum(0).mean())
+    return torch.from_numpy(u)
+
+
+@final
+@dataclass(frozen=True)
+class Flow:
+    """What distinguishes a split: viscosity, grid of the simulation, stored grid, random stream."""
+
+    viscosity: float
+    dns_grid: int
+    les_grid: int
+    stream: str
+
+
+@final
+@dataclass(frozen=True)
+class IsotropicRecipe(Recipe):
+    """Picklable recipe of all splits."""
+
+    flows: Mapping[str, Flow]
+    sizes: Mapping[str, int]
+    frames: int
+    spacing: float
+    spin_up: float
+    peak: float
+    power: float
+    filter_kind: FilterKind
+    solver: Solver
+    attributes: Mapping[str, str]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return self.sizes
+
+    @property
+    def shard(self) -> int:
+        return 1
+
+    def simulated(self, split: str, index: int, refine: float = 1.0) -> Tensor:
+        """Return the filtered frames (T + 1, 3, n, n, n), float64, on the split's stored grid."""
+        flow = self.flows[split]
+        n = round(flow.dns_grid * refine)
+        grid = Grid.torus((n, n, n), _LENGTH)
+        u0 = draw_velocity(flow.stream, index, n, self.peak)
+        times = self.spin_up + self.spacing * torch.arange(self.frames + 1, dtype=torch.float64)
+        problem = Problem(
+            FilteredNavierStokes(power=self.power),
+            grid,
+            {"velocity": u0[None]},
+            times=times,
+            parameters={"viscosity": torch.tensor([flow.viscosity], dtype=torch.float64)},
+        )
+        self.solver.prepare(problem)
+        u = self.solver.solve(problem).u[0]
+        width = _LENGTH / flow.les_grid
+        coarse = filtered(u, self.filter_kind, width, Modes.of(grid.shape, grid.extent))
+        return resample(coarse, (flow.les_grid,) * 3)
+
+    def make(self, split: str, indices: range) -> Mapping[str, NDArray[Any]]:
+        made = [self.simulated(split, index).float().numpy() for index in indices]
+        viscosity = self.flows[split].viscosity
+        return {
+            "velocity": np.stack(made),
+            "viscosity": np.full(len(made), viscosity, np.float32),
+        }
+
+    def layout(self, split: str) -> Layout:
+        n = self.flows[split].les_grid
+        points = (_LENGTH * np.arange(n) / n, "1")
+        return Layout(
+            {
+                "velocity": Variable(("time", "channel", "x", "y", "z"), "1", "filtered velocity"),
+                "viscosity": Variable((), "1", "kinematic viscosity nu"),
+            },
+            {
+                "time": (self.spacing * np.arange(self.frames + 1), "1"),
+                "channel": (np.array(["velocity_x", "velocity_y", "velocity_z"]), "1"),
+                **dict.fromkeys("xyz", points),
+            },
+            {**self.attributes, "split": split},
+        )
+
+
+class _Trajectories(Source):
+    """Stored trajectories: the first frame as input, the following ones as target."""
+
+    def __init__(self, stored: Stored, grid: int, power: float) -> None:
+        self._stored, self._power = stored, power
+        self._domain = Grid.torus((grid, grid, grid), _LENGTH)
+        self._times = torch.from_numpy(stored.coordinate("time"))
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def problem(self, index: Index) -> Problem:
+        frames = torch.from_numpy(self._stored.read("velocity", index))
+        return Problem(
+            FilteredNavierStokes(power=self._power),
+            self._domain,
+            {"velocity": frames[:, :1]},
+            times=self._times[1:],
+            history=self._times[:1],
+            parameters={"viscosity": torch.from_numpy(self._stored.read("viscosity", index))},
+        )
+
+    def target(self, index: Index) -> Tensor:
+        return torch.from_numpy(self._stored.read("velocity", index))[:, 1:]
+
+
+@final
+class Isotropic(Dataset):
+    """Filtered direct simulations of isotropic turbulence on [0, 2 pi)^3, decaying or driven.
+
+        du/dt = P[-div(u u) + A u_low] + nu lap u,    stored: the filtered u on a coarse grid
+
+    After the decaying and forced cases of Zhao et al., J. Comput. Phys. 537 (2025) 114125, who
+    start from forced turbulence on 256^3; here from a random solenoidal field with
+    E(k) ~ k^4 exp(-2 (k / peak)^2) and <|u|^2> = 3, run for ``spin_up`` first. The equation of the
+    stored fields has a subgrid stress that no data set can give: a solver chooses its closure.
+    Splits: train, valid, test, test_fine, ood_viscosity.
+
+    Args:
+        viscosity: nu.
+        dns_grid: points per axis of the simulation.
+        les_grid: points per axis of the stored fields; the filter is as wide as their spacing.
+        frames: stored frames after the first.
+        spacing: time between frames.
+        spin_up: time before the first frame.
+        counts: split -> flows.
+        solver: solves the problems.
+        peak: wavenumber of the initial field's largest energy.
+        power: P_in of the forcing; 0 for decaying flow.
+        filter_kind: sharp, gaussian or box.
+        workers: processes; None for one per core. Does not change the samples.
+    """
+
+    def __init__(
+        self,
+        viscosity: float,
+        dns_grid: int,
+        les_grid: int,
+        frames: int,
+        spacing: float,
+        spin_up: float,
+        counts: Mapping[str, int],
+        solver: Solver,
+        peak: float = 3.0,
+        power: float = 0.0,
+        filter_kind: FilterKind = "sharp",
+        workers: int | None = None,
+    ) -> None:
+        if viscosity <= 0:
+            raise ConfigError(f"dataset.viscosity={viscosity}, expected a positive number")
+        if dns_grid <= 2 * _BAND:
+            raise ConfigError(f"dataset.dns_grid={dns_grid}, expected more than {2 * _BAND}")
+        if not 4 <= les_grid <= dns_grid // 2:
+            raise ConfigError(
+                f"dataset.les_grid={les_grid}, expected 4 to dns_grid / 2 = {dns_grid // 2}"
+            )
+        if frames < 2:
+            raise ConfigError(f"dataset.frames={frames}, expected at least 2")
+        if spacing <= 0 or spin_up < 0 or power < 0:
+            raise ConfigError(
+                f"dataset.spacing={spacing}, spin_up={spin_up}, power={power}: expected a positive "
+                "spacing, and neither of the others negative"
+            )
+        base = Flow(viscosity, dns_grid, les_grid, f"{NAME}@{VERSION}/test")
+        flows = {
+            name: replace(base, stream=f"{NAME}@{VERSION}/{name}")
+            for name in ("train", "valid", "test")
+        }
+        flows["test_fine"] = replace(base, les_grid=2 * les_grid)
+        flows["ood_viscosity"] = replace(
+            base, viscosity=viscosity / 2, stream=f"{NAME}@{VERSION}/ood_viscosity"
+        )
+        if set(counts) - set(flows) or min(counts.values(), default=0) < 1:
+            raise ConfigError(
+                f"dataset.counts={dict(counts)}, expected positive numbers for some of "
+                f"{', '.join(flows)}"
+            )
+        recipe = {
+            "viscosity": viscosity,
+            "dns_grid": dns_grid,
+            "les_grid": les_grid,
+            "frames": frames,
+            "spacing": spacing,
+            "spin_up": spin_up,
+            "peak": peak,
+            "power": power,
+            "filter": filter_kind,
+        }
+        attributes = {
+            "dataset": NAME,
+            "version": VERSION,
+            "equation": "du/dt = P[-div(u u)] + nu lap u + forcing, filtered",
+            "recipe": json.dumps(recipe, sort_keys=True),
+        }
+        self._recipe = IsotropicRecipe(
+            {split: flows[split] for split in counts},
+            dict(counts),
+            frames,
+            spacing,
+            spin_up,
+            peak,
+            power,
+            filter_kind,
+            solver,
+            attributes,
+        )
+        self._workers = workers
+        self._folder: Path | None = None
+        self._reference_error: dict[str, float] | None = None
+
+    @property
+    def equation(self) -> Equation:
+        return FilteredNavierStokes(power=self._recipe.power)
+
+    @property
+    def card(self) -> Card:
+        flow = next(iter(self._recipe.flows.values()))
+        kind = "driven" if self._recipe.power else "decaying"
+        return Card(
+            name=NAME,
+            version=VERSION,
+            summary=f"Filtered {kind} isotropic turbulence, nu = {flow.viscosity:g}, "
+            f"{flow.dns_grid}^3 to {flow.les_grid}^3",
+            equation=self._recipe.attributes["equation"],
+            units={"velocity": "1", "viscosity": "1", "time": "1", "x": "1", "y": "1", "z": "1"},
+            how=f"direct simulation on {flow.dns_grid}^3, {self._recipe.filter_kind} filter of "
+            f"width 2 pi / {flow.les_grid}",
+            reference="Zhao et al., J. Comput. Phys. 537 (2025) 114125",
+            splits=self._recipe.counts,
+            shifts={key: why for key, why in _SHIFTS.items() if key in self._recipe.counts},
+            reference_error=self._reference_error,
+        )
+
+    def prepare(self, folder: Path) -> str:
+        generate(self._recipe, folder, self._workers)
+        digests = []
+        attributes = self._recipe.attributes
+        expected = {key: attributes[key] for key in ("dataset", "version", "recipe")}
+        for split in sorted(self._recipe.counts):
+            digests.append(f"{split}:{verify(folder / f'{split}.h5', expected, _FIELDS)}")
+        self._folder = folder
+        self._reference_error = self._checked_reference(folder)
+        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+    def _checked_reference(self, folder: Path) -> dict[str, float]:
+        """Return the relative L2 difference of one stored flow from one on a grid 4/3 as fine."""
+        file = folder / "reference_error.json"
+        if file.exists():
+            return json.loads(file.read_text(encoding="utf-8"))
+        split = "test" if "test" in self._recipe.counts else next(iter(self._recipe.counts))
+        stored = torch.from_numpy(Stored(folder / f"{split}.h5").read("velocity", slice(0, 1)))[0]
+        fine = self._recipe.simulated(split, 0, refine=4 / 3)
+        error = {split: float((stored - fine).norm() / fine.norm())}
+        write_atomically(file, json.dumps(error).encode())
+        return error
+
+    def split(self, name: str) -> Samples:
+        if name not in self._recipe.counts:
+            known = ", ".join(self._recipe.counts)
+            raise ConfigError(f"{NAME} has no split '{name}'; it has {known}")
+        if self._folder is None:
+            raise DataError(f"{NAME} is not prepared; call prepare(folder) first")
+        stored = Stored(self._folder / f"{name}.h5")
+        grid = self._recipe.flows[name].les_grid
+        return Samples(_Trajectories(stored, grid, self._recipe.power))

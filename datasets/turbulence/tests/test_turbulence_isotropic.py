@@ -1,0 +1,111 @@
+"""Filtered isotropic turbulence: initial spectrum, one flow on every grid, its reference."""
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from pdebench_spectral.large_eddy import LargeEddy
+from pdebench_turbulence.isotropic import Isotropic, draw_velocity
+
+from pdebench.domain import Grid
+from pdebench.equations.filtered_flow import FilteredNavierStokes
+from pdebench.errors import ConfigError, DataError
+from pdebench.spectral import Modes, energy_spectrum, resample
+
+COUNTS = {"train": 2, "valid": 1, "test": 1, "test_fine": 1}
+
+
+def isotropic(**changes) -> Isotropic:
+    settings = {
+        "viscosity": 0.05,
+        "dns_grid": 24,
+        "les_grid": 10,
+        "frames": 2,
+        "spacing": 0.1,
+        "spin_up": 0.2,
+        "counts": COUNTS,
+        "solver": LargeEddy(dtype="float64"),
+        "workers": 1,
+    }
+    return Isotropic(**(settings | changes))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Isotropic, Path]:
+    data, folder = isotropic(), tmp_path_factory.mktemp("isotropic")
+    data.prepare(folder)
+    return data, folder
+
+
+def test_initial_spectrum_is_the_stated_one() -> None:
+    """E(k) ~ k^4 exp(-2 (k / 3)^2); 64 fields, shells of 50 modes and more scatter by 2 %."""
+    fields = torch.stack([draw_velocity("t", i, 24, 3.0) for i in range(64)])
+    spectrum = energy_spectrum(fields, Grid.torus((24,) * 3, 2 * math.pi)).mean(0)
+    k = torch.arange(len(spectrum), dtype=torch.float64)
+    # modes are counted, not measured: a shell holds as many as fall into it
+    line = torch.fft.fftfreq(24, 1 / 24, dtype=torch.float64)
+    radius = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).norm(dim=0)
+    density = radius**2 * torch.exp(-2 * (radius / 3) ** 2)
+    shell = torch.floor(radius + 0.5).long().flatten()
+    wanted = torch.zeros(int(shell.max()) + 1).double().index_add_(0, shell, density.flatten())
+    wanted = wanted[: len(k)] * (1.5 / wanted.sum())
+    assert torch.allclose(spectrum[1:9], wanted[1:9], rtol=0.08)
+
+
+def test_initial_field_is_solenoidal_and_exists_on_every_grid() -> None:
+    coarse, fine = (draw_velocity("t", 5, n, 3.0) for n in (22, 33))
+    assert torch.allclose(resample(fine, (22,) * 3), coarse, atol=1e-12)
+    modes = Modes.of((22,) * 3, (2 * math.pi,) * 3)
+    assert float(FilteredNavierStokes().divergence(coarse, modes).abs().max()) < 1e-12
+    assert float(coarse.square().sum(0).mean()) == pytest.approx(3.0)
+
+
+def test_flow_decays_and_the_reference_is_resolved(made: tuple[Isotropic, Path]) -> None:
+    samples = made[0].split("test")
+    energy = torch.cat([samples.problem.input, samples.target], 1).square().mean((2, 3, 4, 5))
+    assert bool((energy.diff(dim=1) < 0).all())
+    assert made[0].card.reference_error is not None
+    assert made[0].card.reference_error["test"] < 0.01
+
+
+def test_fine_split_holds_the_same_flow(made: tuple[Isotropic, Path]) -> None:
+    coarse, fine = (made[0].split(n).target for n in ("test", "test_fine"))
+    assert fine.shape[-3:] == (20, 20, 20)
+    # the coarse field is the fine one, filtered at |k| <= 5 and without its Nyquist modes
+    modes = Modes.of((20,) * 3, (2 * math.pi,) * 3)
+    cut = modes.inverse(modes.forward(fine.double()) * (modes.square <= 25))
+    got = resample(cut, (10,) * 3)
+    assert float((got - coarse).norm() / coarse.norm()) < 1e-6
+
+
+def test_sample_does_not_depend_on_how_many(made: tuple[Isotropic, Path], tmp_path: Path) -> None:
+    isotropic(counts={"train": 1}, workers=2).prepare(tmp_path)
+    with h5py.File(made[1] / "train.h5") as many, h5py.File(tmp_path / "train.h5") as one:
+        # threads may change the order of sums
+        assert np.allclose(many["velocity"][:1], one["velocity"][:1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"viscosity": 0.0}, r"dataset\.viscosity=0\.0"),
+        ({"dns_grid": 16}, r"dataset\.dns_grid=16, expected more than 20"),
+        ({"les_grid": 20}, r"dataset\.les_grid=20, expected 4 to dns_grid / 2 = 12"),
+        ({"frames": 1}, r"dataset\.frames=1"),
+        ({"counts": {"tests": 1}}, r"dataset\.counts="),
+        ({"power": -1.0}, r"power=-1\.0"),
+    ],
+)
+def test_arguments_are_checked(changes: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        isotropic(**changes)
+
+
+def test_unprepared_and_unknown_are_named(made: tuple[Isotropic, Path]) -> None:
+    with pytest.raises(ConfigError, match="no split 'dev'"):
+        made[0].split("dev")
+    with pytest.raises(DataError, match="not prepared"):
+        isotropic().split("test")
