@@ -110,6 +110,12 @@ class Modes:
             parts.append(3 * index < num)
         return torch.stack(torch.broadcast_tensors(*parts)).all(0)
 
+    @cached_property
+    def padded(self) -> "Modes":
+        """The modes of a grid with 3/2 of the points, even numbers: products do not alias there."""
+        shape = tuple(2 * math.ceil(0.75 * n) for n in self.shape)
+        return Modes.of(shape, self.extent, self.k[0].device, self.k[0].dtype)
+
     def forward(self, field: Tensor) -> Tensor:
         """Return the spectrum (..., *S_half) of a real field (..., *S)."""
         return torch.fft.rfftn(field, dim=self.dims)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Literal, final, get_args
 
 import torch
 from torch import Tensor
@@ -12,11 +12,12 @@ from pdebench.equation import Equation
 from pdebench.equations import tensors
 from pdebench.equations.closures import Closure, NoClosure
 from pdebench.equations.differences import Scheme, check_scheme, defects
-from pdebench.errors import Unsupported
+from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Problem
-from pdebench.spectral import Modes, torus
+from pdebench.spectral import Modes, resample_spectrum, torus
 
 _AXES = "xyz"
+Dealias = Literal["two_thirds", "padding", "none"]
 
 
 @final
@@ -33,20 +34,26 @@ class FilteredNavierStokes(Equation):
 
     Attributes:
         closure: tau.
-        dealias: cut products, stress and their result to |n| < N/3.
+        dealias: "two_thirds" cuts products and stress to |n| < N/3, for a state that is cut there,
+            too; "padding" forms them on 3/2 as many points, for a state that fills the grid;
+            "none".
         scheme: time derivative of `residual`.
         power: P_in, length^2/s^3; 0 for decaying flow.
         forced_below: largest driven wavenumber, rad per length.
     """
 
     closure: Closure = field(default_factory=NoClosure)
-    dealias: bool = True
+    dealias: Dealias = "two_thirds"
     scheme: Scheme = "central"
     power: float = 0.0
     forced_below: float = 2.5
 
     def __post_init__(self) -> None:
         check_scheme(self.scheme)
+        if self.dealias not in get_args(Dealias):
+            raise ConfigError(
+                f"equation.dealias='{self.dealias}', expected {', '.join(get_args(Dealias))}"
+            )
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -61,19 +68,26 @@ class FilteredNavierStokes(Equation):
 
         u_hat: (..., d, *S_half); force: a field (..., d, *S), length/s^2.
         """
-        u = modes.inverse(u_hat)
-        total = tensors.products(u, modes)
-        tau = self.closure.stress(u, u_hat, modes)
-        flux = modes.forward(total if tau is None else total + tau)
-        if self.dealias:
-            flux = flux * modes.kept
-        rate = -tensors.stress_divergence(flux, modes)
+        rate = -tensors.stress_divergence(self._flux(u_hat, modes), modes)
         if force is not None:
             rate = rate + modes.forward(force)
         if self.power:
             low = u_hat * (modes.square <= self.forced_below**2)
             rate = rate + self.power / _twice_energy(low, modes) * low
         return modes.project(rate)
+
+    def _flux(self, u_hat: Tensor, modes: Modes) -> Tensor:
+        """Return the spectrum of u_i u_j + tau_ij, packed, (..., P, *S_half)."""
+        pad = self.dealias == "padding"
+        fine = modes.padded if pad else modes
+        v_hat = resample_spectrum(u_hat, modes.shape, fine.shape) if pad else u_hat
+        v = fine.inverse(v_hat)
+        total = tensors.products(v, fine)
+        tau = self.closure.stress(v, v_hat, fine)
+        flux = fine.forward(total if tau is None else total + tau)
+        if pad:
+            return resample_spectrum(flux, fine.shape, modes.shape)
+        return flux * modes.kept if self.dealias == "two_thirds" else flux
 
     def tendency(
         self, u: Tensor, viscosity: Tensor | float, modes: Modes, force: Tensor | None = None

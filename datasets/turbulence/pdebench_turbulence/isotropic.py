@@ -155,7 +155,7 @@ class _Trajectories(Source):
     def problem(self, index: Index) -> Problem:
         frames = torch.from_numpy(self._stored.read("velocity", index))
         return Problem(
-            FilteredNavierStokes(power=self._power),
+            FilteredNavierStokes(dealias="padding", power=self._power),
             self._domain,
             {"velocity": frames[:, :1]},
             times=self._times[1:],
@@ -273,7 +273,7 @@ class Isotropic(Dataset):
 
     @property
     def equation(self) -> Equation:
-        return FilteredNavierStokes(power=self._recipe.power)
+        return FilteredNavierStokes(dealias="padding", power=self._recipe.power)
 
     @property
     def card(self) -> Card:

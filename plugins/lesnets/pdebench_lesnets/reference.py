@@ -187,9 +187,9 @@ def _residuals(meta: Meta, inputs: Arrays) -> dict[str, Any]:
     plain, dealiased, bare = (
         FilteredNavierStokes(closure, dealias).tendency(u, meta["nu"], modes, given)
         for closure, dealias, given in (
-            (smagorinsky, False, force),
-            (smagorinsky, True, force),
-            (closures.NoClosure(), True, None),  # recorded without model and without force
+            (smagorinsky, "none", force),
+            (smagorinsky, "two_thirds", force),
+            (closures.NoClosure(), "two_thirds", None),  # recorded without model and without force
         )
     )
 

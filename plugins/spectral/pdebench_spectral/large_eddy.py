@@ -83,7 +83,7 @@ class LargeEddy(Solver):
         shape = padded if self.grid is None else (self.grid,) * domain.dim
         spacing = max(1.5 * length / n for length, n in zip(domain.extent, shape, strict=True))
         closure = self.closure(width=self.cells * spacing) if self.closure else NoClosure()
-        law = replace(equation, closure=closure)
+        law = replace(equation, closure=closure, dealias="two_thirds")
         u0, nu = problem.initial, problem.parameters["viscosity"]
         frames = [
             evolve_velocity(

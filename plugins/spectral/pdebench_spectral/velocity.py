@@ -61,7 +61,7 @@ def evolve_velocity(
     nu = torch.as_tensor(viscosity, dtype=dtype, device=u0.device).view(-1, *(1,) * (dim + 1))
     decay = -nu * modes.square
     u = modes.project(modes.forward(resample(u0.to(dtype), shape)))
-    if equation.dealias:
+    if equation.dealias == "two_thirds":
         u = u * modes.kept
     spacing = [length / n for length, n in zip(extent, shape, strict=True)]
     frames: list[Tensor] = []

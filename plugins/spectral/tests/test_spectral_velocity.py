@@ -133,7 +133,7 @@ def test_closures_run_and_eddy_viscosities_take_energy(name: str) -> None:
 
 
 def test_blow_up_is_reported_with_its_time() -> None:
-    law = FilteredNavierStokes(closures.GradientModel(BOX[0] / 8), dealias=False)
+    law = FilteredNavierStokes(closures.GradientModel(BOX[0] / 8), dealias="none")
     with pytest.raises(Diverged, match=r"blew up by t="):
         evolve_velocity(1e3 * rough(8), [5.0], 0.0, law, extent=BOX, step=0.5)
 
