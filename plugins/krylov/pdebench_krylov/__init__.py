@@ -1,0 +1,1 @@
+"""Krylov and direct solvers of the linear systems that equations give."""

@@ -1,0 +1,76 @@
+"""Preconditioned conjugate gradients over a batch of systems."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from pdebench.errors import DataError, SolverError
+from pdebench_krylov.preconditioner import Map
+
+
+@final
+@dataclass(frozen=True)
+class Progress:
+    """One iterate: ``x`` (B, N), and residual norms (B,), the true ones at the end."""
+
+    x: Tensor
+    residual: Tensor
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    return torch.linalg.vecdot(a, b).unsqueeze(-1)
+
+
+def conjugate_gradients(
+    matvec: Map, b: Tensor, inverse: Map, start: Tensor, tolerance: float, steps: int
+) -> Iterator[Progress]:
+    """Yield the start and the iterates of  A x = b  until every |b - A x| <= tolerance |b|.
+
+        z = M^{-1} r,  p <- z + p (r . z) / (r . z)_old,  x <- x + p (r . z) / (p . A p)
+
+    Hestenes and Stiefel, J. Res. Natl. Bur. Stand. 49 (1952). The recurrence's residual decides
+    when to look, the true one whether to stop: where round-off has parted them, the iteration is
+    restarted from the true one. Instances that are done rest.
+
+    Raises DataError where b is not finite, SolverError where p . A p <= 0 (not positive definite)
+    or r . M^{-1} r <= 0 (the preconditioner is not).
+    """
+    if not bool(torch.isfinite(b).all()):
+        raise DataError("the right-hand side holds NaN or infinity")
+    x = start
+    r = b - matvec(x)
+    limit = tolerance * b.norm(dim=-1, keepdim=True)
+    yield Progress(x, r.norm(dim=-1))
+    p, old, fresh = torch.zeros_like(b), torch.ones_like(limit), True
+    for _ in range(steps):
+        going = r.norm(dim=-1, keepdim=True) > limit
+        if not bool(going.any()):
+            return
+        z = inverse(r)
+        rho = _inner(r, z)
+        if bool((going & (rho <= 0)).any()):
+            raise SolverError(
+                "r . M^-1 r is not positive: the preconditioner is not positive definite"
+            )
+        p = z if fresh else z + p * (rho / old)
+        product = matvec(p)
+        energy = _inner(p, product)
+        if bool((going & (energy <= 0)).any()):
+            raise SolverError(
+                f"p . A p = {float(energy[going].min()):.3g}: the matrix is not positive definite, "
+                "conjugate gradients do not apply"
+            )
+        step = torch.where(going, rho / torch.where(going, energy, 1.0), 0.0)
+        x = torch.addcmul(x, step, p)
+        r = torch.addcmul(r, -step, product)
+        old, fresh = torch.where(going, rho, 1.0), False
+        if bool((going & (r.norm(dim=-1, keepdim=True) <= limit)).any()):
+            true = b - matvec(x)
+            fresh = bool(((true.norm(dim=-1, keepdim=True) > limit) & going).any()) and not bool(
+                (r.norm(dim=-1, keepdim=True) > limit).any()
+            )
+            r = true
+        yield Progress(x, r.norm(dim=-1))
