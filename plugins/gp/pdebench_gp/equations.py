@@ -61,3 +61,14 @@ class Dirichlet(Equation):
             inside = inside + u * (u.square() - 1)
         edge = domain.boundary.to(u.device)
         return torch.where(edge, u - problem.inputs["boundary"], inside - problem.inputs["source"])
+
+    def pointwise(self, jet: Mapping[str, Tensor], problem: Problem) -> Tensor:
+        """Return u_xx [+ u_yy] [+ u (u^2 - 1)] - f at the nodes, (B, N), from u and its second
+        derivatives ``u``, ``u_xx``, ``u_yy``, each (B, N).
+        """
+        total = -problem.inputs["source"].flatten(1).to(jet["u"])
+        for name in ("u_xx", "u_yy")[: problem.domain.dim]:
+            total = total + jet[name]
+        if self.kind == "allencahn":
+            total = total + jet["u"] * (jet["u"].square() - 1)
+        return total

@@ -89,6 +89,12 @@ PROBLEMS: dict[str, Published] = {
 EASY: dict[str, Published] = {
     "poisson_1d-sin_10": Published("poisson", lambda x: torch.sin(10 * x), _TURN, 48, 4),
     "allencahn_1d-sin_8": Published("allencahn", lambda x: torch.sin(8 * x), _TURN, 40, 3),
+    "poisson_2d-sin_4": Published(
+        "poisson", lambda x, y: torch.sin(4 * x) * torch.sin(3 * y), _TURN, 24, 2
+    ),
+    "allencahn_2d-sin_4": Published(
+        "allencahn", lambda x, y: torch.sin(4 * x) * torch.sin(3 * y), _TURN, 24, 2
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""Finite differences of any order on uniform grids."""

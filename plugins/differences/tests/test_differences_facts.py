@@ -1,0 +1,89 @@
+"""Orders of accuracy, exactness on polynomials, the suite's rules, wrong options."""
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from pdebench_differences.solver import FiniteDifferences
+from pdebench_differences.stencil import second_derivative, weights
+from pdebench_gp.dataset import Multiscale
+
+from pdebench.config import compose
+from pdebench.errors import ConfigError, Diverged
+from pdebench.metrics.errors import relative_l2
+from pdebench.task import Task
+from pdebench.testing import check_solver
+from pdebench.testing.problems import conformance_tasks
+
+
+def multiscale(problem: str, points: int, folder: Path) -> Multiscale:
+    data = Multiscale(problem, points, {"train": 1, "valid": 1, "test": 5})
+    data.prepare(folder)
+    return data
+
+
+@pytest.mark.parametrize("order", [2, 4, 6, 8])
+def test_polynomials_are_differentiated_exactly(order: int) -> None:
+    n, h = 20, 0.1
+    x = h * np.arange(n)
+    matrix = second_derivative(n, h, order)
+    for degree in range(order + 2):
+        exact = degree * (degree - 1) * x ** max(degree - 2, 0)
+        assert np.allclose(matrix @ x**degree, exact[1:-1], atol=1e-7 * max(1, abs(exact).max()))
+
+
+def test_textbook_stencils() -> None:
+    assert np.allclose(weights(np.array([-1, 0, 1]), 2), [1, -2, 1])
+    wanted = np.array([-1, 16, -30, 16, -1]) / 12
+    assert np.allclose(weights(np.array([-2, -1, 0, 1, 2]), 2), wanted)
+
+
+@pytest.mark.parametrize("problem", ["poisson_1d-sin_10", "allencahn_1d-sin_8"])
+@pytest.mark.parametrize("order", [2, 4])
+def test_error_falls_at_the_order(problem: str, order: int, tmp_path: Path) -> None:
+    errors = []
+    for points in (201, 401, 801):
+        samples = multiscale(problem, points, tmp_path).split("test")[:1]
+        u = FiniteDifferences(order).solve(samples.problem).u
+        errors.append(float((u - samples.target).norm() / samples.target.norm()))
+    found = [math.log2(a / b) for a, b in pairwise(errors)]
+    assert all(abs(f - order) < 0.25 for f in found), found
+
+
+def test_two_dimensions(tmp_path: Path) -> None:
+    errors = []
+    for points in (33, 65):
+        samples = multiscale("allencahn_2d-sin_4", points, tmp_path).split("test")[:1]
+        u = FiniteDifferences(2).solve(samples.problem).u
+        errors.append(float((u - samples.target).norm() / samples.target.norm()))
+    assert abs(math.log2(errors[0] / errors[1]) - 2) < 0.2
+
+
+def test_newton_that_does_not_end_is_reported(tmp_path: Path) -> None:
+    problem = multiscale("allencahn_1d-sin_8", 60, tmp_path).split("test").problem
+    with pytest.raises(Diverged, match="did not end in 1 steps"):
+        FiniteDifferences(2, steps=1).solve(problem)
+
+
+@pytest.mark.parametrize("order", [2, 4, 8])
+def test_it_keeps_the_rules(order: int, tmp_path: Path) -> None:
+    task = Task("box", multiscale("poisson_1d-sin_10", 24, tmp_path), (relative_l2,))
+    check_solver(f"differences_{order}", tasks=(task,))
+
+
+def test_other_tasks_and_options_get_a_reason(tmp_path: Path) -> None:
+    said = FiniteDifferences().supports(conformance_tasks()[0])
+    assert said is not None and "an evolution in time" in said
+    few = Task("box", multiscale("poisson_1d-sin_10", 8, tmp_path), (relative_l2,))
+    assert "need 10 nodes" in str(FiniteDifferences(8).supports(few))
+    for options in ({"order": 3}, {"tolerance": 0.0}, {"steps": 0}):
+        with pytest.raises(ConfigError, match=rf"solver\.{next(iter(options))}="):
+            FiniteDifferences(**options)
+
+
+def test_configuration_makes_it() -> None:
+    solver = instantiate(compose(["solver=differences_8"]).solver, _convert_="all")
+    assert solver.order == 8

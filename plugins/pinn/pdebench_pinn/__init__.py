@@ -1,0 +1,1 @@
+"""Physics-informed networks of coordinates, one per instance."""
