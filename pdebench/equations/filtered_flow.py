@@ -63,12 +63,19 @@ class FilteredNavierStokes(Equation):
     def reference(self) -> str:
         return "Pope, Turbulent Flows (2000), eq. 13.29"
 
-    def advance(self, u_hat: Tensor, modes: Modes, force: Tensor | None = None) -> Tensor:
+    def advance(
+        self,
+        u_hat: Tensor,
+        modes: Modes,
+        force: Tensor | None = None,
+        u: Tensor | None = None,
+    ) -> Tensor:
         """Return the spectrum of P[-d_j (u_i u_j + tau_ij) + f]: all but the viscous term.
 
-        u_hat: (..., d, *S_half); force: a field (..., d, *S), length/s^2.
+        u_hat: (..., d, *S_half); force: a field (..., d, *S), length/s^2; u: the field of u_hat
+        where it is at hand.
         """
-        rate = -tensors.stress_divergence(self._flux(u_hat, modes), modes)
+        rate = -tensors.stress_divergence(self._flux(u_hat, u, modes), modes)
         if force is not None:
             rate = rate + modes.forward(force)
         if self.power:
@@ -76,12 +83,12 @@ class FilteredNavierStokes(Equation):
             rate = rate + self.power / _twice_energy(low, modes) * low
         return modes.project(rate)
 
-    def _flux(self, u_hat: Tensor, modes: Modes) -> Tensor:
+    def _flux(self, u_hat: Tensor, u: Tensor | None, modes: Modes) -> Tensor:
         """Return the spectrum of u_i u_j + tau_ij, packed, (..., P, *S_half)."""
         pad = self.dealias == "padding"
         fine = modes.padded if pad else modes
         v_hat = resample_spectrum(u_hat, modes.shape, fine.shape) if pad else u_hat
-        v = fine.inverse(v_hat)
+        v = fine.inverse(v_hat) if pad or u is None else u
         total = tensors.products(v, fine)
         tau = self.closure.stress(v, v_hat, fine)
         flux = fine.forward(total if tau is None else total + tau)
@@ -98,11 +105,7 @@ class FilteredNavierStokes(Equation):
 
     def divergence(self, u: Tensor, modes: Modes) -> Tensor:
         """Return div u (..., *S), 1/s."""
-        u_hat = tensors.parts(modes.forward(u), modes)
-        total = modes.slopes[0] * u_hat[0]
-        for slope, part in zip(modes.slopes[1:], u_hat[1:], strict=True):
-            total = total + slope * part
-        return modes.inverse(total)
+        return modes.inverse(_divergence(modes.forward(u), modes))
 
     def residual(self, u: Tensor, problem: Problem) -> Tensor:
         """Return momentum and continuity at the frames of the scheme, initial frame included.
@@ -119,9 +122,14 @@ class FilteredNavierStokes(Equation):
         frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
         nu = _viscosity(problem).to(u).view(-1, *(1,) * (grid.dim + 2))
         used = frames[:, 1:-1] if self.scheme == "central" else frames
-        found = defects(frames, self.tendency(used, nu, modes), step, self.scheme)
-        used = frames[:, 1:] if self.scheme == "crank_nicolson" else used
-        return torch.cat([found, self.divergence(used, modes).unsqueeze(2)], dim=2)
+        u_hat = modes.forward(used)
+        rate = self.advance(u_hat, modes, u=used) - nu * (modes.square * u_hat)
+        both = torch.cat([rate, _divergence(u_hat, modes).unsqueeze(2)], dim=2)
+        rates, divergence = modes.inverse(both).split([grid.dim, 1], dim=2)
+        found = defects(frames, rates, step, self.scheme)
+        if self.scheme == "crank_nicolson":
+            divergence = divergence[:, 1:]
+        return torch.cat([found, divergence], dim=2)
 
     def symbol(self, wavenumbers: tuple[Tensor, ...]) -> Tensor:
         """Return -|k|^2, the symbol of lap."""
@@ -129,6 +137,14 @@ class FilteredNavierStokes(Equation):
         for k in wavenumbers[1:]:
             total = total + k**2
         return -total
+
+
+def _divergence(u_hat: Tensor, modes: Modes) -> Tensor:
+    parts = tensors.parts(u_hat, modes)
+    total = modes.slopes[0] * parts[0]
+    for slope, part in zip(modes.slopes[1:], parts[1:], strict=True):
+        total = total + slope * part
+    return total
 
 
 def _twice_energy(u_hat: Tensor, modes: Modes) -> Tensor:

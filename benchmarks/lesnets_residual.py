@@ -1,0 +1,142 @@
+"""The residual of a block of 32^3 x 8 frames with its gradient, against its transforms alone.
+
+    python benchmarks/lesnets_residual.py [--threads 2] [--rounds 7]
+
+The residual is that of the filtered Navier-Stokes equations with Smagorinsky's closure, two-thirds
+rule, central differences, continuity included; the gradient is by the frames. The bound is the time
+of as many real transforms of such fields, forward and backward: per frame 3 forward of u, 6 inverse
+for the strain, 6 forward for the fluxes, 4 inverse for rates and continuity, counted here by
+wrapping the transforms. The peer writes every derivative of the velocity out and takes the
+divergence form term by term.
+"""
+
+import argparse
+import math
+import sys
+from statistics import median
+
+import torch
+from report import interleaved, ratio_interval, store_result
+from torch import Tensor
+
+from pdebench.domain import Grid
+from pdebench.equations.closures import Smagorinsky
+from pdebench.equations.filtered_flow import FilteredNavierStokes
+from pdebench.problem import Problem
+from pdebench.spectral import Modes
+
+N, FRAMES, NU = 32, 8, 1 / 64
+WIDTH = 2 * math.pi / N
+
+
+def plain(u: Tensor, modes: Modes, step: float) -> Tensor:
+    """Return mean(R^2) + mean((div u)^2) with the full gradient and nine products."""
+    used = u[1:-1]
+    u_hat = modes.forward(used)
+    g = [[modes.inverse(modes.slopes[j] * u_hat[:, i]) for j in range(3)] for i in range(3)]
+    s = [[(g[i][j] + g[j][i]) / 2 for j in range(3)] for i in range(3)]
+    size = (2 * sum(s[i][j] ** 2 for i in range(3) for j in range(3)) + 1e-30).sqrt()
+    rates = []
+    for i in range(3):
+        total = torch.zeros_like(u_hat[:, 0])
+        for j in range(3):
+            flux = used[:, i] * used[:, j] - 2 * 0.01 * WIDTH**2 * size * s[i][j]
+            total = total - modes.slopes[j] * modes.forward(flux) * modes.kept
+        rates.append(total)
+    rate = modes.project(torch.stack(rates, 1)) - NU * modes.square * u_hat
+    residual = (u[2:] - u[:-2]) / (2 * step) - modes.inverse(rate)
+    divergence = g[0][0] + g[1][1] + g[2][2]
+    return residual.square().mean() + divergence.square().mean()
+
+
+class Counter:
+    """Counts real transforms of single fields while it is active."""
+
+    def __init__(self) -> None:
+        self.fields = 0
+        self._saved = (torch.fft.rfftn, torch.fft.irfftn)
+
+    def __enter__(self) -> "Counter":
+        forward, inverse = self._saved
+
+        def rfftn(x, *args, **kwargs):
+            self.fields += x.numel() // N**3
+            return forward(x, *args, **kwargs)
+
+        def irfftn(x, *args, **kwargs):
+            self.fields += x.numel() // (N * N * (N // 2 + 1))
+            return inverse(x, *args, **kwargs)
+
+        torch.fft.rfftn, torch.fft.irfftn = rfftn, irfftn
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.fft.rfftn, torch.fft.irfftn = self._saved
+
+
+def main() -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    step = 0.02
+    modes = Modes.of((N,) * 3, (2 * math.pi,) * 3, dtype=torch.float32)
+    frames = torch.randn(FRAMES, 3, N, N, N)
+    frames = modes.inverse(modes.project(modes.forward(frames)) * torch.exp(-modes.square / 30))
+    law = FilteredNavierStokes(Smagorinsky(WIDTH, 0.01))
+    problem = Problem(
+        law,
+        Grid.torus((N,) * 3, 2 * math.pi),
+        {"velocity": frames[None, :1]},
+        times=step * torch.arange(1, FRAMES, dtype=torch.float64),
+        history=torch.zeros(1, dtype=torch.float64),
+        parameters={"viscosity": torch.tensor([NU])},
+    )
+
+    def loss(u: Tensor) -> Tensor:
+        found = law.residual(u[None, 1:], problem)
+        return found[:, :, :3].square().mean() + found[:, :, 3].square().mean()
+
+    def with_gradient(form):
+        def once() -> Tensor:
+            u = frames.clone().requires_grad_()
+            form(u).backward()
+            assert u.grad is not None
+            return u.grad
+
+        return once
+
+    def peer(u: Tensor) -> Tensor:
+        return plain(u, modes, step)
+
+    ours_gradient, plain_gradient = with_gradient(loss)()[1:], with_gradient(peer)()[1:]
+    gap = float((ours_gradient - plain_gradient).norm() / plain_gradient.norm())
+    with Counter() as counter:
+        loss(frames)
+    fields = counter.fields
+    block = torch.randn(fields, N, N, N)
+    half = torch.fft.rfftn(block, dim=(-3, -2, -1))
+
+    def transforms() -> None:
+        # forward and backward of the residual: as many transforms each way
+        torch.fft.rfftn(block, dim=(-3, -2, -1))
+        torch.fft.irfftn(half, s=(N,) * 3, dim=(-3, -2, -1))
+
+    work = {"ours": with_gradient(loss), "plain": with_gradient(peer), "transforms": transforms}
+    times = interleaved(work, given.rounds)
+    rows = {}
+    for against in ("transforms", "plain"):
+        ratio, low, high = ratio_interval(times["ours"], times[against])
+        rows[f"ours / {against}"] = {"ratio": ratio, "low": low, "high": high}
+        sys.stdout.write(f"ours / {against}: {ratio:.2f} [{low:.2f}, {high:.2f}]\n")
+    seconds = {name: median(values) for name, values in times.items()}
+    facts = {"transforms_of_fields": 2 * fields, "gradient_difference": gap}
+    store_result("lesnets_residual", {"rows": rows, "seconds": seconds, **facts})
+    sys.stdout.write(f"{2 * fields} transforms of fields; gradients differ by {gap:.1e}\n")
+
+
+if __name__ == "__main__":
+    main()
