@@ -1,4 +1,4 @@
-"""The command line: ``pdebench list | run | board | check``; each command loads only what it
+"""The command line: ``pdebench list | run | board | ...``; each command loads only what it
 needs.
 """
 
@@ -12,6 +12,7 @@ _COMMANDS = {
     ),
     "run": ("pdebench.cli.run", "run solvers on tasks; -m sweeps over comma-separated values"),
     "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
+    "compare": ("pdebench.leaderboard.compare", "two rows side by side: what differs, by how much"),
     "check": ("pdebench.cli.check", "check that a solver keeps the rules every plugin must keep"),
 }
 

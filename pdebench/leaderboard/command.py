@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
     """Write the board of a store; return 0."""
     options = _parser().parse_args(argv)
     store = Store(Path(options.store).expanduser() if options.store else default_store())
-    records = list(_readable(store, options.task))
+    records = list(readable(store, options.task))
     if not records:
         raise ConfigError(_nothing(store, options.task))
     board = build(records, _arrays(store))
@@ -55,13 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _readable(store: Store, glob: str) -> Iterator[Record]:
+def readable(store: Store, glob: str, command: str = "board") -> Iterator[Record]:
     """Yield the records of matching tasks; a damaged file is named and left out."""
     for file in store.files():
         try:
             record = store.read(file)
         except StoreError as error:
-            sys.stderr.write(f"pdebench board: left out {error}\n")
+            sys.stderr.write(f"pdebench {command}: left out {error}\n")
             continue
         if fnmatch.fnmatchcase(str(record.task.get("name", "")), glob):
             yield record
