@@ -171,3 +171,36 @@ def test_edited_data_are_refused(tmp_path: Path) -> None:
         stream.truncate(file.stat().st_size - 100)
     done = run(tmp_path, "solver=persistence")
     assert done.returncode != 0 and "test.h5' is truncated" in done.stderr
+
+
+def test_solvers_are_timed_in_turn(finished: Path) -> None:
+    where = (f"store={finished}/store", f"data={finished}/data", *SMALL)
+    named = "solver=persistence,mean,spectral_n8_h0.5"
+    done = program("time", named, *where, "--seconds", "0.05", "--json", "--sweep", "--batch", "2")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert list(said["rows"]) == ["persistence", "mean", "spectral_n8_h0.5"]
+    assert said["batch"] == 2
+    rows = said["rows"]
+    assert rows["persistence"]["ratio"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    slow = rows["spectral_n8_h0.5"]
+    assert slow["ratio"]["value"] > 3  # integration against a copy
+    assert slow["low"] <= slow["seconds"] <= slow["high"]
+    assert [p["batch"] for p in rows["mean"]["sweep"]["points"]] == [1, 2]
+    assert len({row["rounds"] for row in rows.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("threads=1",), "give the solvers once"),
+        (("solver=mean", "--batch", "99"), "--batch 99, expected 1 to 3"),
+        (("solver=mean", "--seconds", "0"), "--seconds 0.0, expected a positive number"),
+        (("solver=men",), "did you mean 'mean'"),
+    ],
+)
+def test_wrong_timing_is_refused(finished: Path, arguments: tuple[str, ...], said: str) -> None:
+    where = (f"store={finished}/store", f"data={finished}/data", *SMALL)
+    done = program("time", *arguments, *where)
+    assert done.returncode == 2
+    assert said in done.stderr

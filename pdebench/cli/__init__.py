@@ -13,6 +13,7 @@ _COMMANDS = {
     "run": ("pdebench.cli.run", "run solvers on tasks; -m sweeps over comma-separated values"),
     "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
     "compare": ("pdebench.leaderboard.compare", "two rows side by side: what differs, by how much"),
+    "time": ("pdebench.cli.time", "solvers in turn on the same problems; ratios with intervals"),
     "check": ("pdebench.cli.check", "check that a solver keeps the rules every plugin must keep"),
 }
 
