@@ -11,7 +11,7 @@ SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small test test-slow test-lower check format bench docs clean
+.PHONY: help install demo small turbulence test test-slow test-lower check format bench docs clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ small: install ## the same question on the small track, one seed, about a quarte
 	$(BIN)/pdebench run -m task=navier_stokes/evolve track=small threads=2 seed=0 \
 	  solver=persistence,mean,$(SMALL_LADDER),fno
 	$(BIN)/pdebench board --out leaderboards/small --title "Small track"
+
+turbulence: install ## label-free against labelled against LES, three seeds, about half an hour: leaderboards/turbulence
+	$(BIN)/pdebench run -m task=turbulence/hit_les_decaying track=small threads=1 seed=0,1,2 \
+	  track.budget.epochs=100 solver=persistence,coarse_dns,les_smagorinsky,les_dynamic,les_wale,lesnets,lesnets_labelled
+	$(BIN)/pdebench board --task 'turbulence/hit*' --out leaderboards/turbulence --title "Filtered turbulence"
 
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .
