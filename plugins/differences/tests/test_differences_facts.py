@@ -9,7 +9,7 @@ import pytest
 from hydra.utils import instantiate
 from pdebench_differences.solver import FiniteDifferences
 from pdebench_differences.stencil import second_derivative, weights
-from pdebench_gp.dataset import Multiscale
+from pdebench_elliptic.high_frequency import HighFrequency
 
 from pdebench.config import compose
 from pdebench.errors import ConfigError, Diverged
@@ -19,8 +19,8 @@ from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
 
 
-def multiscale(problem: str, points: int, folder: Path) -> Multiscale:
-    data = Multiscale(problem, points, {"train": 1, "valid": 1, "test": 5})
+def high_frequency(problem: str, points: int, folder: Path) -> HighFrequency:
+    data = HighFrequency(problem, points, {"train": 1, "valid": 1, "test": 5})
     data.prepare(folder)
     return data
 
@@ -46,7 +46,7 @@ def test_textbook_stencils() -> None:
 def test_error_falls_at_the_order(problem: str, order: int, tmp_path: Path) -> None:
     errors = []
     for points in (201, 401, 801):
-        samples = multiscale(problem, points, tmp_path).split("test")[:1]
+        samples = high_frequency(problem, points, tmp_path).split("test")[:1]
         u = FiniteDifferences(order).solve(samples.problem).u
         errors.append(float((u - samples.target).norm() / samples.target.norm()))
     found = [math.log2(a / b) for a, b in pairwise(errors)]
@@ -56,28 +56,28 @@ def test_error_falls_at_the_order(problem: str, order: int, tmp_path: Path) -> N
 def test_two_dimensions(tmp_path: Path) -> None:
     errors = []
     for points in (33, 65):
-        samples = multiscale("allencahn_2d-sin_4", points, tmp_path).split("test")[:1]
+        samples = high_frequency("allencahn_2d-sin_4", points, tmp_path).split("test")[:1]
         u = FiniteDifferences(2).solve(samples.problem).u
         errors.append(float((u - samples.target).norm() / samples.target.norm()))
     assert abs(math.log2(errors[0] / errors[1]) - 2) < 0.2
 
 
 def test_newton_that_does_not_end_is_reported(tmp_path: Path) -> None:
-    problem = multiscale("allencahn_1d-sin_8", 60, tmp_path).split("test").problem
+    problem = high_frequency("allencahn_1d-sin_8", 60, tmp_path).split("test").problem
     with pytest.raises(Diverged, match="did not end in 1 steps"):
         FiniteDifferences(2, steps=1).solve(problem)
 
 
 @pytest.mark.parametrize("order", [2, 4, 8])
 def test_it_keeps_the_rules(order: int, tmp_path: Path) -> None:
-    task = Task("box", multiscale("poisson_1d-sin_10", 24, tmp_path), (relative_l2,))
+    task = Task("box", high_frequency("poisson_1d-sin_10", 24, tmp_path), (relative_l2,))
     check_solver(f"differences_{order}", tasks=(task,))
 
 
 def test_other_tasks_and_options_get_a_reason(tmp_path: Path) -> None:
     said = FiniteDifferences().supports(conformance_tasks()[0])
     assert said is not None and "an evolution in time" in said
-    few = Task("box", multiscale("poisson_1d-sin_10", 8, tmp_path), (relative_l2,))
+    few = Task("box", high_frequency("poisson_1d-sin_10", 8, tmp_path), (relative_l2,))
     assert "need 10 nodes" in str(FiniteDifferences(8).supports(few))
     for options in ({"order": 3}, {"tolerance": 0.0}, {"steps": 0}):
         with pytest.raises(ConfigError, match=rf"solver\.{next(iter(options))}="):

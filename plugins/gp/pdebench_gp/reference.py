@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pdebench.equations.exact_solutions import PROBLEMS, exact
 from pdebench_gp.fit import State, run
 from pdebench_gp.kernel import KERNELS, Kernel, Parameters, kernel_named
 from pdebench_gp.objective import Objective, Task, Terms, edges, second_stage
-from pdebench_gp.problems import PROBLEMS, exact
 from pdebench_gp.process import Factor, Prior
 
 Array = NDArray[Any]

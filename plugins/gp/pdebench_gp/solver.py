@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from pdebench.domain import Grid
+from pdebench.equations.dirichlet import Dirichlet
 from pdebench.errors import ConfigError, Diverged, Unsupported
 from pdebench.problem import Problem
 from pdebench.solver import IterativeSolver, Use
-from pdebench_gp.equations import Dirichlet
 from pdebench_gp.fit import State, descend
 from pdebench_gp.kernel import kernel_named
 from pdebench_gp.objective import Objective, Task, Terms, edges
@@ -132,7 +132,7 @@ class _Run:
 def _unsuitable(problem: Problem) -> str | None:
     equation, domain = problem.equation, problem.domain
     if not isinstance(equation, Dirichlet):
-        return f"it solves multiscale Dirichlet problems, the task's is {type(equation).__name__}"
+        return f"it solves Dirichlet problems, the task's is {type(equation).__name__}"
     if not isinstance(domain, Grid) or any(domain.periodic) or domain.dim > 2:
         return "it needs a box of one or two dimensions that is not periodic"
     if not {"source", "boundary"} <= set(problem.inputs):

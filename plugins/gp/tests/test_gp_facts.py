@@ -7,12 +7,12 @@ import torch
 from pdebench_gp.fit import State, run
 from pdebench_gp.kernel import KERNELS, Kernel, Parameters, StudentT, kernel_named, start
 from pdebench_gp.objective import Objective, Task, residual_named
-from pdebench_gp.problems import PROBLEMS, exact, problem_named
 from pdebench_gp.process import Factor, Prior, uniform
 from scipy.integrate import quad
 from scipy.stats import t as student
 from torch import Tensor
 
+from pdebench.equations.exact_solutions import PROBLEMS, exact, problem_named
 from pdebench.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
-from pdebench_gp.dataset import Multiscale
+from pdebench_elliptic.high_frequency import HighFrequency
 from pdebench_pinn.network import Coordinates
 from pdebench_pinn.solver import Pinn
 
@@ -32,14 +32,14 @@ def test_carried_derivatives_are_the_automatic_ones(scales: tuple[float, ...]) -
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Multiscale:
-    made = Multiscale("poisson_1d-sin_10", 40, {"train": 1, "valid": 1, "test": 5})
+def data(tmp_path_factory: pytest.TempPathFactory) -> HighFrequency:
+    made = HighFrequency("poisson_1d-sin_10", 40, {"train": 1, "valid": 1, "test": 5})
     made.prepare(tmp_path_factory.mktemp("pinn"))
     return made
 
 
 def test_a_low_frequency_is_learned(tmp_path: Path) -> None:
-    smooth = Multiscale("poisson_1d-sin_10", 200, {"test": 1})
+    smooth = HighFrequency("poisson_1d-sin_10", 200, {"test": 1})
     smooth.prepare(tmp_path)
     samples = smooth.split("test")
     torch.manual_seed(0)
@@ -60,13 +60,13 @@ def test_a_low_frequency_is_learned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pinn", "pinn_fourier"])
-def test_it_keeps_the_rules(name: str, data: Multiscale) -> None:
+def test_it_keeps_the_rules(name: str, data: HighFrequency) -> None:
     task = Task("box", data, (relative_l2,))
     small = ("solver.width=8", "solver.depth=2", "solver.steps=10", "solver.every=5")
     check_solver(name, *small, "solver.features=4", tasks=(task,))
 
 
-def test_a_loss_that_is_not_finite_is_reported(data: Multiscale) -> None:
+def test_a_loss_that_is_not_finite_is_reported(data: HighFrequency) -> None:
     with pytest.raises(Diverged, match="not finite after"):
         list(Pinn(lr=1e30, steps=20, every=20).iterate(data.split("test").problem))
 

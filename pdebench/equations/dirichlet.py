@@ -1,8 +1,8 @@
-"""The equations of the published problems, as the suite's tasks carry them."""
+"""Poisson and Allen-Cahn equations in a box with values given on its boundary."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ _FORMULA = {
 }
 
 
+@final
 @dataclass(frozen=True)
 class Dirichlet(Equation):
     """``lap u [+ u (u^2 - 1)] = f`` in a box with values given on its boundary.

@@ -1,4 +1,4 @@
-"""The published problems as a data set: shifted copies of exact solutions."""
+"""High frequencies with known solutions: shifted copies of published exact solutions."""
 
 import hashlib
 import json
@@ -13,17 +13,23 @@ from pdebench.atomic import write_atomically
 from pdebench.dataset import Card, Dataset
 from pdebench.domain import Axis, Grid
 from pdebench.equation import Equation
+from pdebench.equations.dirichlet import Dirichlet
+from pdebench.equations.exact_solutions import exact, problem_named, stretched
 from pdebench.errors import ConfigError, DataError
 from pdebench.generation import sample_generator
 from pdebench.problem import Problem
 from pdebench.samples import Samples
-from pdebench_gp.equations import Dirichlet
-from pdebench_gp.problems import exact, problem_named
+
+VERSION = "1"
+_STRETCH = 1.25  # of the frequencies out of distribution
+_SHIFTS = {"ood_frequency": "every frequency is 1.25 times higher, above all those of training"}
 
 
 @final
-class Multiscale(Dataset):
+class HighFrequency(Dataset):
     """Exact solutions u(x + s) of a published problem, with source and boundary values.
+
+    ``ood_frequency`` holds u(1.25 (x + s)).
 
     The first test sample has s = 0, the published problem; all others are drawn uniformly from
     one length of the interval, one random stream per sample.
@@ -31,7 +37,7 @@ class Multiscale(Dataset):
     Args:
         problem: name of a published problem with an equation of second order.
         points: nodes per axis, the ends included.
-        counts: split -> samples, splits train, valid, test.
+        counts: split -> samples, splits train, valid, test, ood_frequency.
     """
 
     def __init__(self, problem: str, points: int, counts: Mapping[str, int]) -> None:
@@ -42,9 +48,12 @@ class Multiscale(Dataset):
             )
         if points < 8:
             raise ConfigError(f"dataset.points={points}, expected at least 8 nodes")
-        unknown = set(counts) - {"train", "valid", "test"}
-        if unknown or min(counts.values(), default=0) < 1:
-            raise ConfigError(f"dataset.counts={dict(counts)}, expected train, valid, test > 0")
+        known = ("train", "valid", "test", *_SHIFTS)
+        if set(counts) - set(known) or min(counts.values(), default=0) < 1:
+            raise ConfigError(
+                f"dataset.counts={dict(counts)}, expected positive numbers for some of "
+                f"{', '.join(known)}"
+            )
         self.name, self.points, self.counts = problem, points, dict(counts)
         self._ready = False
 
@@ -55,19 +64,20 @@ class Multiscale(Dataset):
     @property
     def card(self) -> Card:
         return Card(
-            name=f"multiscale/{self.name}",
-            version="1",
+            name=f"elliptic/{self.name}",
+            version=VERSION,
             summary=f"Shifted copies of {self.name}, high frequencies; exact",
             equation=Dirichlet(self._problem.equation).formula,
             units={"u": "1", "source": "1/m^2", "boundary": "1"},
             how="closed form",
             reference="Fang et al., ICLR 2024, arXiv 2311.04465",
             splits=self.counts,
-            reference_error={"test": 0.0},
+            shifts={key: why for key, why in _SHIFTS.items() if key in self.counts},
+            reference_error=dict.fromkeys(self.counts, 0.0),
         )
 
     def prepare(self, folder: Path) -> str:
-        described = json.dumps([self.name, self.points, self.counts], sort_keys=True)
+        described = json.dumps([VERSION, self.name, self.points, self.counts], sort_keys=True)
         write_atomically(folder / "problem.json", described.encode())
         self._ready = True
         return hashlib.sha256(described.encode()).hexdigest()
@@ -80,8 +90,9 @@ class Multiscale(Dataset):
         dim = 1 if "_1d" in self.name else 2
         axes = tuple(Axis.interval(self.points, self._problem.length) for _ in range(dim))
         grid = Grid(axes)
+        problem = stretched(self._problem, _STRETCH) if name in _SHIFTS else self._problem
         made = [
-            exact(self._problem, *(axis.nodes + s for axis, s in zip(axes, shift, strict=True)))
+            exact(problem, *(axis.nodes + s for axis, s in zip(axes, shift, strict=True)))
             for shift in (self._shift(name, i, dim) for i in range(self.counts[name]))
         ]
         u, source = (torch.stack(part).unsqueeze(1) for part in zip(*made, strict=True))
@@ -92,5 +103,5 @@ class Multiscale(Dataset):
     def _shift(self, split: str, index: int, dim: int) -> np.ndarray:
         if split == "test" and index == 0:
             return np.zeros(dim)
-        random = sample_generator(f"multiscale/{self.name}@1/{split}", index)
+        random = sample_generator(f"elliptic/{self.name}@{VERSION}/{split}", index)
         return self._problem.length * random.random(dim)

@@ -1,0 +1,1 @@
+"""Elliptic data sets and the tasks asked of them."""
