@@ -231,3 +231,39 @@ def test_timing_inside_a_graph_capture_is_refused_and_replay_is_timed():
             cost.once(lambda: x.add_(1), GPU)
         x.mul_(2)
     assert cost.once(graph.replay, GPU)[0] > 0
+
+
+def test_pieces_in_turns_leave_when_they_are_sure():
+    """A quiet, a loud and a slow piece share one clock; each gets the calls it needs."""
+    now = [0]
+    random = np.random.default_rng(3)
+
+    def spend(seconds: float) -> None:
+        now[0] += round(seconds * 1e9)
+
+    watched: list[float] = []
+    timings = cost.in_turns(
+        {
+            "quiet": lambda: spend(1e-3),
+            "loud": lambda: spend(1e-2 * math.exp(0.5 * random.standard_normal())),
+            "slow": lambda: spend(3.0),
+        },
+        CPU,
+        clock=lambda: now[0],
+        watch=watched.append,
+    )
+    assert timings["quiet"].median == pytest.approx(1e-3) and not timings["quiet"].noisy
+    assert len(timings["slow"].samples) == 1 and timings["slow"].noisy
+    assert len(timings["loud"].samples) > len(timings["quiet"].samples)
+    assert watched[-1] == 1.0
+
+
+def test_turns_share_a_drift_of_the_machine():
+    """The machine gets a tenth slower every 0.2 s: equal pieces come out equal."""
+    now = [0]
+
+    def work() -> None:
+        now[0] += round(1e-2 * (1 + 0.5 * now[0] / 1e9) * 1e9)
+
+    timings = cost.in_turns({"a": work, "b": work}, CPU, seconds=0.5, clock=lambda: now[0])
+    assert timings["a"].median == pytest.approx(timings["b"].median, rel=0.1)

@@ -1,7 +1,7 @@
 """What work costs, measured the same for every solver: seconds, memory, operations, energy.
 
 ``once`` and ``repeat`` are the clock, ``compare`` times several pieces of work in interleaved
-rounds, ``sweep`` varies the batch, ``transfer`` and ``Loading`` are the costs beside the solver.
+rounds, ``in_turns`` many of different length, ``sweep`` varies the batch, ``transfer`` and ``Loading`` are the costs beside the solver.
 ``conditions`` is the state of the machine, to be recorded beside every figure.
 """
 
@@ -12,6 +12,7 @@ from pdebench.cost.machine import conditions
 from pdebench.cost.memory import Peak, peak_in_child, peak_memory
 from pdebench.cost.sweep import Loading, Point, Sweep, sweep, transfer
 from pdebench.cost.timing import Timing
+from pdebench.cost.turns import in_turns
 
 __all__ = [
     "Energy",
@@ -25,6 +26,7 @@ __all__ = [
     "conditions",
     "count_flops",
     "fft_flops",
+    "in_turns",
     "measured_energy",
     "once",
     "peak_in_child",

@@ -20,7 +20,7 @@ Work = Callable[[], Any]
 Clock = Callable[[], int]
 
 _GROWTH = 1.4  # interval checks at 6, 9, 13, ... repeats: a look after each would stop at luck
-_CHECKED = 12  # repeats before the first look, so that luck rarely ends it (benchmarks/clock.py)
+CHECKED = 12  # repeats before the first look, so that luck rarely ends it (benchmarks/clock.py)
 _WARM = 3  # calls whose median must stop falling
 
 
@@ -117,9 +117,9 @@ def compare(
     for name, work in pieces.items():
         first[name], _ = once(work, device, clock=clock)
         limit = seconds / 4 if first[name] < seconds else 0.0
-        warmups[name] = _warm(work, device, precision, limit, clock)
+        warmups[name] = warm(work, device, precision, limit, clock)
     samples: dict[str, list[float]] = {name: [] for name in pieces}
-    rounds, look, spent = 0, max(least, _CHECKED), 0.0
+    rounds, look, spent = 0, max(least, CHECKED), 0.0
     while rounds < most:
         for name in names if rounds % 2 == 0 else names[::-1]:
             empty()
@@ -141,7 +141,7 @@ def _nothing() -> None:
     return None
 
 
-def _warm(work: Work, device: torch.device, precision: float, limit: float, clock: Clock) -> int:
+def warm(work: Work, device: torch.device, precision: float, limit: float, clock: Clock) -> int:
     """Call ``work`` until the median of its last calls no longer falls; return how often it ran."""
     times: list[float] = []
     spent = 0.0
