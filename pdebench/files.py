@@ -86,9 +86,16 @@ def _file_digest(stored: h5py.File, names: Iterable[str]) -> str:
 def write(path: Path, layout: Layout, pieces: Iterator[Mapping[str, Array]], count: int) -> str:
     """Write ``count`` samples arriving in pieces along the first axis; return the content digest.
 
-    Only one piece is in memory at a time. Raises StoreError where the disk is full; nothing is then
-    left behind.
+    Only one piece is in memory at a time. Raises DataError where a variable has an axis without
+    coordinates, StoreError where the disk is full; nothing is then left behind.
     """
+    for name, variable in layout.variables.items():
+        missing = [axis for axis in variable.axes if axis not in layout.coordinates]
+        if missing:
+            raise DataError(
+                f"'{path}' cannot be written: variable '{name}' has the axes {missing} without "
+                "coordinates; add them to the layout"
+            )
     with atomic_path(path) as partial, h5py.File(partial, "w", track_order=True) as out:
         filled = 0
         for piece in pieces:

@@ -21,7 +21,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -82,13 +82,18 @@ class _Shard:
 
 
 def generate(
-    recipe: Recipe, folder: Path, workers: int | None = None, progress: bool | None = None
+    recipe: Recipe,
+    folder: Path,
+    workers: int | None = None,
+    progress: bool | None = None,
+    attributes: Mapping[str, str | float] | None = None,
 ) -> dict[str, str]:
     """Make every split that is not there yet as ``folder/<split>.h5``; return split -> digest of
     those made.
 
-    ``workers`` None takes one per core; ``progress`` None shows a bar on terminals. After Ctrl-C or
-    a kill, the same call goes on with the shards that were finished.
+    ``workers`` None takes one per core; ``progress`` None shows a bar on terminals; ``attributes``
+    of every file join those of its layout and its ``split``. After Ctrl-C or a kill, the same call
+    goes on with the shards that were finished.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
@@ -102,7 +107,7 @@ def generate(
         )
         for _ in _made(recipe, todo, num_workers):
             bar.advance(task)
-    digests = {split: _join(recipe, folder, split) for split in wanted}
+    digests = {split: _join(recipe, folder, split, attributes or {}) for split in wanted}
     shutil.rmtree(folder / ".shards", ignore_errors=True)
     return digests
 
@@ -228,12 +233,14 @@ def _single_threaded() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _join(recipe: Recipe, folder: Path, split: str) -> str:
+def _join(recipe: Recipe, folder: Path, split: str, attributes: Mapping[str, str | float]) -> str:
     count = recipe.counts[split]
+    layout = recipe.layout(split)
+    layout = replace(layout, attributes={**layout.attributes, **attributes, "split": split})
 
     def pieces() -> Iterator[Mapping[str, Array]]:
         for shard in _shards(recipe, folder, split):
             keep = min(recipe.shard, count - shard.start)
             yield {name: array[:keep] for name, array in _read(shard.path).items()}
 
-    return write(folder / f"{split}.h5", recipe.layout(split), pieces(), count)
+    return write(folder / f"{split}.h5", layout, pieces(), count)

@@ -1,30 +1,27 @@
 """Forced two-dimensional Navier-Stokes flow, after the data of the Fourier neural operator."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pdebench.dataset import Card, Dataset
+from pdebench.dataset import Card
 from pdebench.domain import Grid
 from pdebench.equations.vorticity import DiagonalForcing, Vorticity
-from pdebench.errors import ConfigError, DataError
-from pdebench.files import Layout, Stored, Variable, verify
-from pdebench.generation import Recipe, generate
+from pdebench.errors import ConfigError
+from pdebench.files import Layout, Stored, Variable
+from pdebench.generated import GeneratedDataset, check_counts
+from pdebench.generation import Recipe
 from pdebench.problem import Index, Problem
-from pdebench.samples import Samples, Source
+from pdebench.samples import Source
 from pdebench.solver import Solver
 from pdebench.spectral import resample
 from pdebench_navier_stokes.field import draw
 
 NAME, VERSION = "navier_stokes/forced", "1"
-_CHECKED = 4  # samples whose reference is recomputed on a finer setting
 
 
 @final
@@ -59,7 +56,6 @@ class ForcedRecipe(Recipe):
     tau: float
     band: int
     solver: Solver
-    attributes: Mapping[str, str]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -115,7 +111,6 @@ class ForcedRecipe(Recipe):
                 "x": (points, "m"),
                 "y": (points, "m"),
             },
-            {**self.attributes, "split": split},
         )
 
 
@@ -141,7 +136,7 @@ class _Trajectories(Source):
 
 
 @final
-class Forced(Dataset):
+class Forced(GeneratedDataset):
     """Vorticity of a forced flow on the unit torus from a random initial field.
 
         w_t + u . grad w = nu lap w + 0.1 (sin 2 pi(x+y) + cos 2 pi(x+y)),   t = 0, 1, .., T
@@ -201,102 +196,47 @@ class Forced(Dataset):
             "ood_high_viscosity": replace(base, viscosity=3 * viscosity),
             "ood_forcing": replace(base, wavevector=(1, 2)),
         }
-        unknown = sorted(set(counts) - set(laws))
-        if unknown or min(counts.values(), default=0) < 1:
-            raise ConfigError(
-                f"dataset.counts={dict(counts)}, expected positive numbers for some of "
-                f"{sorted(laws)}"
-            )
+        check_counts(counts, tuple(laws))
         # test_fine shares the random stream of test: the same samples on a finer grid.
         streams = {
             split: f"{NAME}@{VERSION}/{'test' if split == 'test_fine' else split}" for split in laws
         }
         self._laws = {split: replace(laws[split], stream=streams[split]) for split in counts}
-        self._counts = dict(counts)
-        settings = dict(
-            viscosity=viscosity,
-            frames=frames,
-            alpha=alpha,
-            tau=tau,
-            band=band,
-            solve_grid=solve_grid,
-        )
-        attributes = {
-            "dataset": NAME,
-            "version": VERSION,
-            "equation": "w_t + u.grad w = nu lap w + 0.1 (sin 2pi(k.x) + cos 2pi(k.x))",
-            "recipe": json.dumps(settings, sort_keys=True),
+        recipe = ForcedRecipe(self._laws, dict(counts), shard, frames, alpha, tau, band, solver)
+        settings = {
+            "viscosity": viscosity,
+            "frames": frames,
+            "alpha": alpha,
+            "tau": tau,
+            "band": band,
+            "solve_grid": solve_grid,
         }
-        self._recipe = ForcedRecipe(
-            self._laws, self._counts, shard, frames, alpha, tau, band, solver, attributes
+        how = type(solver)
+        card = Card(
+            name=NAME,
+            version=VERSION,
+            summary=f"Forced 2D vorticity on the unit torus, nu = {viscosity:g}",
+            equation="w_t + u.grad w = nu lap w + 0.1 (sin 2pi(k.x) + cos 2pi(k.x))",
+            units={"vorticity": "1/s", "viscosity": "m^2/s", "time": "s", "x": "m", "y": "m"},
+            how=f"{how.__module__}.{how.__name__} on {solve_grid}^2 in float64, "
+            f"stored on {stored_grid}^2",
+            reference="Li et al., ICLR 2021, arXiv 2010.08895, sec. 5.3",
+            splits=counts,
+            shifts={key: why for key, why in _SHIFTS.items() if key in counts},
         )
-        self._workers = workers
-        self._folder: Path | None = None
-        self._reference_error: dict[str, float] | None = None
+        super().__init__(card, recipe, settings, workers)
+        self._solution = recipe.solution
 
     @property
     def equation(self) -> Vorticity:
         return next(iter(self._laws.values())).equation
 
-    @property
-    def card(self) -> Card:
-        law = next(iter(self._laws.values()))
-        solver = type(self._recipe.solver)
-        return Card(
-            name=NAME,
-            version=VERSION,
-            summary=f"Forced 2D vorticity on the unit torus, nu = {law.viscosity:g}",
-            equation=self._recipe.attributes["equation"],
-            units={"vorticity": "1/s", "viscosity": "m^2/s", "time": "s", "x": "m", "y": "m"},
-            how=f"{solver.__module__}.{solver.__name__} on {law.solve_grid}^2 in float64, "
-            f"stored on {law.stored_grid}^2",
-            reference="Li et al., ICLR 2021, arXiv 2010.08895, sec. 5.3",
-            splits=self._counts,
-            shifts={key: why for key, why in _SHIFTS.items() if key in self._counts},
-            reference_error=self._reference_error,
-        )
+    def source(self, split: str, stored: Stored) -> Source:
+        return _Trajectories(stored, self._laws[split])
 
-    def prepare(self, folder: Path) -> str:
-        generate(self._recipe, folder, self._workers)
-        digests = []
-        for split in sorted(self._counts):
-            path = folder / f"{split}.h5"
-            expected = {
-                "dataset": NAME,
-                "version": VERSION,
-                "recipe": self._recipe.attributes["recipe"],
-            }
-            digests.append(f"{split}:{verify(path, expected, ('vorticity', 'viscosity'))}")
-        self._folder = folder
-        self._reference_error = self._checked_reference(folder)
-        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-    def _checked_reference(self, folder: Path) -> dict[str, float]:
-        """Return the relative L2 error of the stored test frames against twice the grid (and so
-        half the step).
-        """
-        from pdebench.atomic import write_atomically
-
-        file = folder / "reference_error.json"
-        if file.exists():
-            return json.loads(file.read_text(encoding="utf-8"))
-        split = "test" if "test" in self._counts else next(iter(self._counts))
-        stored = torch.from_numpy(
-            Stored(folder / f"{split}.h5").read("vorticity", slice(0, _CHECKED))
-        )[:, 1:, 0]
-        fine = resample(
-            self._recipe.solution(split, range(len(stored)), refine=2), tuple(stored.shape[-2:])
-        )
-        error = {split: float((stored - fine).norm() / fine.norm())}
-        write_atomically(file, json.dumps(error).encode())
-        return error
-
-    def split(self, name: str) -> Samples:
-        if name not in self._counts:
-            raise ConfigError(f"{NAME} has no split '{name}'; it has {', '.join(self._counts)}")
-        if self._folder is None:
-            raise DataError(f"{NAME} is not prepared; call prepare(folder) first")
-        return Samples(_Trajectories(Stored(self._folder / f"{name}.h5"), self._laws[name]))
+    def finer(self, split: str, indices: range) -> Tensor:
+        grid = self._laws[split].stored_grid
+        return resample(self._solution(split, indices, refine=2), (grid, grid)).unsqueeze(2)
 
 
 _SHIFTS = {

@@ -1,11 +1,8 @@
 """Isotropic turbulence in a periodic box: direct simulation, filtered to the grid of an LES."""
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -13,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdebench.atomic import write_atomically
-from pdebench.dataset import Card, Dataset
+from pdebench.dataset import Card
 from pdebench.domain import Grid
 from pdebench.equation import Equation
 from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.filters import FilterKind, filtered
-from pdebench.errors import ConfigError, DataError
-from pdebench.files import Layout, Stored, Variable, verify
-from pdebench.generation import Recipe, generate, sample_generator
+from pdebench.errors import ConfigError
+from pdebench.files import Layout, Stored, Variable
+from pdebench.generated import GeneratedDataset, check_counts
+from pdebench.generation import Recipe, sample_generator
 from pdebench.problem import Index, Problem
-from pdebench.samples import Samples, Source
+from pdebench.samples import Source
 from pdebench.solver import Solver
 from pdebench.spectral import Modes, resample
 
@@ -86,7 +83,6 @@ class IsotropicRecipe(Recipe):
     power: float
     filter_kind: FilterKind
     solver: Solver
-    attributes: Mapping[str, str]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -137,7 +133,6 @@ class IsotropicRecipe(Recipe):
                 "channel": (np.array(["velocity_x", "velocity_y", "velocity_z"]), "1"),
                 **dict.fromkeys("xyz", points),
             },
-            {**self.attributes, "split": split},
         )
 
 
@@ -168,7 +163,7 @@ class _Trajectories(Source):
 
 
 @final
-class Isotropic(Dataset):
+class Isotropic(GeneratedDataset):
     """Filtered direct simulations of isotropic turbulence on [0, 2 pi)^3, decaying or driven.
 
         du/dt = P[-div(u u) + A u_low] + nu lap u,    stored: the filtered u on a coarse grid
@@ -233,12 +228,12 @@ class Isotropic(Dataset):
         flows["ood_viscosity"] = replace(
             base, viscosity=viscosity / 2, stream=f"{NAME}@{VERSION}/ood_viscosity"
         )
-        if set(counts) - set(flows) or min(counts.values(), default=0) < 1:
-            raise ConfigError(
-                f"dataset.counts={dict(counts)}, expected positive numbers for some of "
-                f"{', '.join(flows)}"
-            )
-        recipe = {
+        check_counts(counts, tuple(flows))
+        flows = {split: flows[split] for split in counts}
+        recipe = IsotropicRecipe(
+            flows, dict(counts), frames, spacing, spin_up, peak, power, filter_kind, solver
+        )
+        settings = {
             "viscosity": viscosity,
             "dns_grid": dns_grid,
             "les_grid": les_grid,
@@ -249,80 +244,31 @@ class Isotropic(Dataset):
             "power": power,
             "filter": filter_kind,
         }
-        attributes = {
-            "dataset": NAME,
-            "version": VERSION,
-            "equation": "du/dt = P[-div(u u)] + nu lap u + forcing, filtered",
-            "recipe": json.dumps(recipe, sort_keys=True),
-        }
-        self._recipe = IsotropicRecipe(
-            {split: flows[split] for split in counts},
-            dict(counts),
-            frames,
-            spacing,
-            spin_up,
-            peak,
-            power,
-            filter_kind,
-            solver,
-            attributes,
+        kind = "driven" if power else "decaying"
+        card = Card(
+            name=NAME,
+            version=VERSION,
+            summary=f"Filtered {kind} isotropic turbulence, nu = {viscosity:g}, "
+            f"{dns_grid}^3 to {les_grid}^3",
+            equation="du/dt = P[-div(u u)] + nu lap u + forcing, filtered",
+            units={"velocity": "1", "viscosity": "1", "time": "1", "x": "1", "y": "1", "z": "1"},
+            how=f"direct simulation on {dns_grid}^3, {filter_kind} filter of "
+            f"width 2 pi / {les_grid}",
+            reference="Zhao et al., J. Comput. Phys. 537 (2025) 114125",
+            splits=counts,
+            shifts={key: why for key, why in _SHIFTS.items() if key in counts},
         )
-        self._workers = workers
-        self._folder: Path | None = None
-        self._reference_error: dict[str, float] | None = None
+        super().__init__(card, recipe, settings, workers)
+        self._flows, self._power, self._simulated = flows, power, recipe.simulated
 
     @property
     def equation(self) -> Equation:
-        return FilteredNavierStokes(dealias="padding", power=self._recipe.power)
+        return FilteredNavierStokes(dealias="padding", power=self._power)
 
-    @property
-    def card(self) -> Card:
-        flow = next(iter(self._recipe.flows.values()))
-        kind = "driven" if self._recipe.power else "decaying"
-        return Card(
-            name=NAME,
-            version=VERSION,
-            summary=f"Filtered {kind} isotropic turbulence, nu = {flow.viscosity:g}, "
-            f"{flow.dns_grid}^3 to {flow.les_grid}^3",
-            equation=self._recipe.attributes["equation"],
-            units={"velocity": "1", "viscosity": "1", "time": "1", "x": "1", "y": "1", "z": "1"},
-            how=f"direct simulation on {flow.dns_grid}^3, {self._recipe.filter_kind} filter of "
-            f"width 2 pi / {flow.les_grid}",
-            reference="Zhao et al., J. Comput. Phys. 537 (2025) 114125",
-            splits=self._recipe.counts,
-            shifts={key: why for key, why in _SHIFTS.items() if key in self._recipe.counts},
-            reference_error=self._reference_error,
-        )
+    def source(self, split: str, stored: Stored) -> Source:
+        return _Trajectories(stored, self._flows[split].les_grid, self._power)
 
-    def prepare(self, folder: Path) -> str:
-        generate(self._recipe, folder, self._workers)
-        digests = []
-        attributes = self._recipe.attributes
-        expected = {key: attributes[key] for key in ("dataset", "version", "recipe")}
-        for split in sorted(self._recipe.counts):
-            digests.append(f"{split}:{verify(folder / f'{split}.h5', expected, _FIELDS)}")
-        self._folder = folder
-        self._reference_error = self._checked_reference(folder)
-        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-    def _checked_reference(self, folder: Path) -> dict[str, float]:
-        """Return the relative L2 difference of one stored flow from one on a grid 4/3 as fine."""
-        file = folder / "reference_error.json"
-        if file.exists():
-            return json.loads(file.read_text(encoding="utf-8"))
-        split = "test" if "test" in self._recipe.counts else next(iter(self._recipe.counts))
-        stored = torch.from_numpy(Stored(folder / f"{split}.h5").read("velocity", slice(0, 1)))[0]
-        fine = self._recipe.simulated(split, 0, refine=4 / 3)
-        error = {split: float((stored - fine).norm() / fine.norm())}
-        write_atomically(file, json.dumps(error).encode())
-        return error
-
-    def split(self, name: str) -> Samples:
-        if name not in self._recipe.counts:
-            known = ", ".join(self._recipe.counts)
-            raise ConfigError(f"{NAME} has no split '{name}'; it has {known}")
-        if self._folder is None:
-            raise DataError(f"{NAME} is not prepared; call prepare(folder) first")
-        stored = Stored(self._folder / f"{name}.h5")
-        grid = self._recipe.flows[name].les_grid
-        return Samples(_Trajectories(stored, grid, self._recipe.power))
+    def finer(self, split: str, indices: range) -> Iterator[Tensor]:
+        """Solve on a grid 4/3 as fine, the step shrinking with it: twice as fine costs 16 times."""
+        for index in indices:
+            yield self._simulated(split, index, refine=4 / 3)[1:]
