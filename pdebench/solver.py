@@ -38,6 +38,33 @@ class Budget:
                 raise ValueError(f"budget.{name}={value}, expected a positive number or null")
 
 
+@final
+@dataclass(frozen=True)
+class Pretraining:
+    """Where fitted weights came from before ``fit`` saw them; what is not known stays None.
+
+    Attributes:
+        source: folder or hub name, as configured.
+        digest: SHA-256 of the weights, hexadecimal.
+        task: what they were trained on, such as ``navier_stokes/evolve``.
+        data: data sets they saw, such as ``("navier_stokes/forced",)``; empty if not known.
+        samples: training samples (trajectories) they saw.
+        seconds: wall clock of that training, s.
+    """
+
+    source: str
+    digest: str
+    task: str | None = None
+    data: tuple[str, ...] = ()
+    samples: int | None = None
+    seconds: float | None = None
+
+    def related(self, dataset: str) -> bool:
+        """Whether it saw data of the same family as ``dataset``: the part of the name before /."""
+        family = dataset.partition("/")[0]
+        return any(seen.partition("/")[0] == family for seen in self.data)
+
+
 class Solver(ABC):
     """A method that answers problems.
 
@@ -71,6 +98,11 @@ class Solver(ABC):
     def num_parameters(self) -> int:
         """Trainable real numbers (a complex weight counts as two); 0 for classical methods."""
         return 0
+
+    @property
+    def pretraining(self) -> Pretraining | None:
+        """Where the weights came from that ``fit`` started from; None for a start of its own."""
+        return None
 
     def save(self, path: Path) -> None:  # noqa: B027 (nothing fitted, nothing to save)
         """Write the fitted state into folder ``path``. Nothing by default."""

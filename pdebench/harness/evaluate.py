@@ -3,7 +3,7 @@
 import datetime
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdebench import cost
+from pdebench import cost, origin
 from pdebench.access import declared, grant_problem, grant_samples, grant_task
 from pdebench.errors import AccessError, Diverged, SolverError, Unsupported
 from pdebench.harness.answer import checked
@@ -60,6 +60,7 @@ class Outcome:
     arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     parameters: int = 0
+    pretrained: dict[str, Any] | None = None
 
 
 def seed_everything(seed: int) -> None:
@@ -112,6 +113,7 @@ def evaluate(
         seed=seed,
         uses=sorted(solver.uses),
         parameters=outcome.parameters,
+        pretrained=outcome.pretrained,
         scores=outcome.scores,
         costs=outcome.costs,
         curve=outcome.curve,
@@ -194,8 +196,24 @@ def _fit(
     with opened(session), sealed(*around.sealed), cost.peak_memory(device) as peak:
         seconds, _ = cost.once(lambda: solver.fit(train, valid, task.budget), device)
     outcome.costs["fit"] = {"seconds": seconds, "peak_bytes": peak.bytes, "repeats": 1}
+    _pretrained(solver, task, outcome)
     if around.workspace is not None:
         solver.save(around.workspace)
+        if any(around.workspace.glob("*")):
+            dataset = task.dataset.card.name
+            origin.write(
+                around.workspace, task.name, dataset, len(train), seconds, solver.pretraining
+            )
+
+
+def _pretrained(solver: Solver, task: Task, outcome: Outcome) -> None:
+    """State where the fit's start came from; its cost is a phase of its own, never part of fit."""
+    before = solver.pretraining
+    if before is None:
+        return
+    outcome.pretrained = asdict(before) | {"related": before.related(task.dataset.card.name)}
+    if before.seconds is not None:
+        outcome.costs["pretrain"] = {"seconds": before.seconds, "repeats": 1}
 
 
 def _score_split(

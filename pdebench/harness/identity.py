@@ -86,6 +86,25 @@ def run_id(task: Any, solver: Any, seed: int, data_digest: str, code_digest: str
     )
 
 
+def with_content(solver: dict[str, Any]) -> dict[str, Any]:
+    """Return a solver's configuration with the content of ``checkpoint`` in place of its path.
+
+    The same weights elsewhere are the same run, other weights in the same place another one. A
+    name that is no local file or folder (in a hub's cache) stays as it is.
+    """
+    named = solver.get("checkpoint")
+    if not isinstance(named, str) or not Path(named).expanduser().exists():
+        return solver
+    place = Path(named).expanduser()
+    digest = hashlib.sha256()
+    for file in sorted(place.iterdir()) if place.is_dir() else [place]:
+        if file.is_file():
+            digest.update(f"{file.name}\0".encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return solver | {"checkpoint": f"sha256:{digest.hexdigest()}"}
+
+
 def data_key(dataset: Any) -> str:
     """Return the name of a data set's folder: 12 hexadecimal digits of its configuration's SHA-256.
 

@@ -24,6 +24,9 @@ class Record:
         seed: seeds fit and solve.
         uses: what the harness granted: subset of ["equation", "labels"].
         parameters: trainable real numbers.
+        pretrained: where the weights came from that the fit started from: {"source", "digest",
+            "task", "data", "samples", "seconds", "related"}, or None; ``related`` says whether they
+            saw data of the task's family.
         scores: split -> metric -> {"values": per-sample list} or {"not_applicable": reason}.
         costs: phase -> {"seconds", "low", "high", "repeats", "peak_bytes", ...}.
         curve: training curve, a list of {"epoch", "step", "seconds", "train_loss", "valid_loss"}.
@@ -41,6 +44,7 @@ class Record:
     uses: list[str]
     reason: str | None = None
     parameters: int = 0
+    pretrained: dict[str, Any] | None = None
     scores: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)

@@ -77,7 +77,8 @@ def resolve(config: DictConfig, choices: Choices) -> Run:
 def _identity(run: Run, digest: str) -> str:
     config = run.config
     code = identity.plugin_digest(config["solver"])
-    return identity.run_id(config["task"], config["solver"], config["seed"], digest, code)
+    solver = identity.with_content(config["solver"])
+    return identity.run_id(config["task"], solver, config["seed"], digest, code)
 
 
 def recall(run: Run) -> Record | None:
@@ -140,7 +141,7 @@ def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -
     plugin = choice.plugin if choice else plugins.core()
     facts = {
         "name": run.choices.solver,
-        "overrides": [o for o in run.choices.overrides if o.startswith("solver.")],
+        "overrides": list(run.choices.overrides),
         "plugin": plugin.distribution,
         "version": plugin.version,
         "task": {"track": run.choices.track, "digest": digest},

@@ -130,6 +130,7 @@ class Row:
         rank: best and worst place compatible with the intervals.
         ladder: position on the task's classical ladder, from 0.
         front: whether no other row is both faster online and better.
+        pretrained: where the fit started from, as in `Record.pretrained`; None for its own start.
     """
 
     id: str
@@ -154,6 +155,7 @@ class Row:
     rank: tuple[int, int] | None = None
     ladder: int | None = None
     front: bool = False
+    pretrained: Mapping[str, Any] | None = None
     versus: Versus | None = None
 
 

@@ -43,7 +43,8 @@ const solveCell = (row) => {
 };
 
 const statusCell = (row) => h("td", { class: "left opt" }, row.status === "ok" ? "ok" : h("span", { class: "badge ill", title: row.reason }, words(row.status)));
-const badges = (row) => (row.uses.length ? row.uses.map((use) => h("span", { class: `badge ${use === "labels" ? "labels" : "equation"}` }, use)) : h("span", { class: "muted" }, "nothing"));
+const before = (row) => (row.pretrained ? h("span", { class: "badge labels", title: `weights from ${row.pretrained.source}, trained on ${row.pretrained.data.join(", ") || "data not stated"}${row.pretrained.related ? ", related to this task's data" : ""}` }, row.pretrained.related ? "pretrained †" : "pretrained") : null);
+const badges = (row) => (row.uses.length || row.pretrained ? [...row.uses.map((use) => h("span", { class: `badge ${use === "labels" ? "labels" : "equation"}` }, use)), before(row)] : h("span", { class: "muted" }, "nothing"));
 
 const versusCell = (row) => {
   const versus = row.versus;
@@ -70,6 +71,7 @@ const columnsOf = (table) => {
   const phase = (name) => (row) => (row.costs[name] || {}).seconds;
   columns.push(
     { name: "solve per sample", about: "online, median with interval", by: phase("solve"), cell: solveCell },
+    ...(table.rows.some((row) => row.costs.pretrain) ? [{ name: "pretrain", classes: "opt", group: "costs", about: "once, before any fit", by: phase("pretrain"), cell: seconds1("pretrain") }] : []),
     { name: "fit", classes: "opt", group: "costs", about: "once per data set", by: phase("fit"), cell: seconds1("fit") },
     { name: "prepare", classes: "opt", group: "costs", about: "once per discretisation", by: phase("prepare"), cell: seconds1("prepare") });
   if (table.rows.some((row) => row.versus)) columns.push(

@@ -16,7 +16,7 @@ const scoreTable = (row, table) => {
     ...(score.not_applicable ? [`not applicable: ${score.not_applicable}`, "", "", ""] : [number(score.mean), spanOf(score.low, score.high) || "—", number(score.median), number(score.worst)])]));
 };
 
-const COSTS = { data: "making the data set", fit: "fit, per data set", prepare: "prepare, per discretisation", solve: "solve, per sample" };
+const COSTS = { data: "making the data set", pretrain: "training of the weights it starts from", fit: "fit, per data set", prepare: "prepare, per discretisation", solve: "solve, per sample" };
 const costTable = (row) => {
   const rows = Object.keys(COSTS).filter((phase) => row.costs[phase]);
   if (!rows.length) return h("p", { class: "muted" }, "Nothing was timed.");

@@ -86,6 +86,11 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
         (f"on {text(name)}", lambda row, s=name: _score(row, s, headline)) for name in shifted
     ]
     columns += [
+        *(
+            [("Pretrain", lambda row: seconds(row["costs"].get("pretrain", {}).get("seconds")))]
+            if any(row.get("pretrained") for row in rows)
+            else []
+        ),
         ("Fit", lambda row: seconds(row["costs"].get("fit", {}).get("seconds"))),
         ("Prepare", lambda row: seconds(row["costs"].get("prepare", {}).get("seconds"))),
         ("Solve / sample", _solve),
@@ -100,7 +105,7 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
                 max((c.get("peak_bytes") or 0 for c in row["costs"].values()), default=0) or None
             ),
         ),
-        ("Uses", lambda row: ", ".join(text(use) for use in row["uses"]) or "—"),
+        ("Uses", _uses),
         ("Seeds × samples", lambda row: f"{row['seeds_ok']} × {row['samples']}"),
         ("Status", _status),
     ]
@@ -138,6 +143,15 @@ def _score(row: Line, split: str, metric: str, full: bool = False) -> str:
 def _solve(row: Line) -> str:
     cost = row["costs"].get("solve", {})
     return timed(cost.get("seconds"), cost.get("low"), cost.get("high"))
+
+
+def _uses(row: Line) -> str:
+    """What the harness granted, and what the weights saw before: † where that was related data."""
+    uses = [text(use) for use in row["uses"]]
+    before = row.get("pretrained")
+    if before:
+        uses.append(f"pretrained{' †' if before['related'] else ''}")
+    return ", ".join(uses) or "—"
 
 
 def _versus(row: Line) -> str:

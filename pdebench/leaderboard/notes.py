@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdebench.leaderboard.board import Row
-from pdebench.leaderboard.numbers import number
+from pdebench.leaderboard.numbers import number, seconds
 from pdebench.leaderboard.ranking import Ranking
 
 _SHOWN = 6  # groups of ties spelt out before the rest is counted
@@ -45,6 +45,7 @@ def notes(
             f"The stored reference itself has a relative error of {number(floor)}: no difference "
             "below it is called a difference."
         )
+    said += [_pretrained(row) for row in rows if row.pretrained]
     single = sum(row.seeds == 1 for row in ranked)
     if single:
         whose = "every row" if single == len(ranked) else f"{single} of {len(ranked)} rows"
@@ -62,6 +63,24 @@ def notes(
             f"{'are' if replaced > 1 else 'is'} replaced by newer ones."
         )
     return tuple(said)
+
+
+def _pretrained(row: Row) -> str:
+    """Say where a row's weights came from, what they saw and what they cost; † marks related
+    data.
+    """
+    before = row.pretrained or {}
+    known = [f"on {', '.join(before['data'])}" if before.get("data") else "on data not stated"]
+    if before.get("samples"):
+        known.append(f"{before['samples']} samples")
+    spent = before.get("seconds")
+    known.append(f"in {seconds(spent)}" if spent is not None else "at a cost not stated")
+    mark = "† " if before.get("related") else ""
+    related = ", which is of the same family as this task's data" if before.get("related") else ""
+    return (
+        f"{mark}{row.label} starts from weights pretrained {', '.join(known)}{related} "
+        f"(weights {str(before.get('digest', ''))[:12]}); that is not in its fit."
+    )
 
 
 def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:

@@ -92,7 +92,7 @@ def _summary(values: list[Array], better: str, low: float, high: float) -> Score
 def costs(pool: Pool) -> dict[str, Cost]:
     """Return the phases' costs: ``solve`` per sample, the others as they are."""
     done: dict[str, Cost] = {}
-    for phase in ("data", "fit", "prepare", "solve"):
+    for phase in ("data", "pretrain", "fit", "prepare", "solve"):
         found = [
             record.costs[phase]
             for record in pool.records

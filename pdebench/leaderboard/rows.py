@@ -51,6 +51,7 @@ def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequen
         seeds_ok=sum(record.status == "ok" for record in pool.records),
         samples=max((len(v) for v in values), default=0),
         parameters=max(record.parameters for record in pool.records),
+        pretrained=newest.pretrained,
         scores=scores,
         costs=costs(pool),
         runs=tuple(_runs(pool)),

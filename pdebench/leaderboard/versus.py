@@ -7,10 +7,12 @@ from typing import final
 
 import numpy as np
 
-from pdebench.leaderboard.board import Cost, Row, Versus
+from pdebench.leaderboard.board import Row, Versus
 from pdebench.leaderboard.numbers import count, number
 from pdebench.leaderboard.resampling import LEVEL, Array, ends
 
+# phases before the first solve
+_OFFLINE = ("data", "pretrain", "fit")
 _QUANTILE = 1.959964  # of the standard normal at the ends of a 95 % interval
 
 
@@ -34,7 +36,7 @@ def with_versus(rows: Sequence[Row], errors: Array, means: Sequence[float]) -> l
         s = t_ladder(e) / t
 
     and its fit (with the making of the training data) has paid for itself after
-    n = (t_data + t_fit) / (t_ladder(e) - t) solves.
+    n = (t_data + t_pretrain + t_fit) / (t_ladder(e) - t) solves.
 
     Args:
         rows: ranked rows; their headline is an error, lower is better.
@@ -83,23 +85,22 @@ def _versus(one: Replicated, rungs: Sequence[Replicated]) -> Versus:
     speedup = classical / own
     low, high = _interval(one, rungs)
     saved = classical - own
-    offline = sum(_phase(one.row.costs.get(name)) for name in ("data", "fit"))
+    spent = [name for name in _OFFLINE if name in one.row.costs]
+    offline = sum(one.row.costs[name].seconds for name in spent)
     if speedup < 1:
         verdict = _slower("the classical solver", 1 / speedup)
         return Versus(verdict, speedup, low, high)
     paid = offline / saved if offline else None
     verdict = f"{number(speedup)} times as fast as the classical solver at this error"
     if paid is not None:
-        verdict += f"; data and fit have paid after {count(math.ceil(paid))} solves"
+        has = "have" if len(spent) > 1 else "has"
+        solves = count(math.ceil(paid))
+        verdict += f"; {' and '.join(spent)} {has} paid after {solves} solves"
     return Versus(verdict, speedup, low, high, paid)
 
 
 def _slower(name: str, factor: float) -> str:
     return f"none: {name} is {number(factor)} times as fast at this error or a smaller one"
-
-
-def _phase(cost: Cost | None) -> float:
-    return 0.0 if cost is None else cost.seconds
 
 
 def seconds_at(error: float, errors: Array, seconds: Array) -> tuple[float, str]:

@@ -73,19 +73,26 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if (folder / _SAFE).is_file():
+    file = weights_file(folder)
+    if file.name == _SAFE:
         try:
-            return load_file(folder / _SAFE)
+            return load_file(file)
         except (SafetensorError, OSError) as error:
-            raise DataError(f"'{folder / _SAFE}' cannot be read: {error}") from error
-    if (folder / _PICKLED).is_file():
-        try:
-            return torch.load(folder / _PICKLED, map_location="cpu", weights_only=True)
-        except Exception as error:  # refused or broken pickles raise many types
-            raise DataError(
-                f"'{folder / _PICKLED}' is not a file of plain tensors and was not opened further: "
-                f"{type(error).__name__}"
-            ) from error
+            raise DataError(f"'{file}' cannot be read: {error}") from error
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # refused or broken pickles raise many types
+        raise DataError(
+            f"'{file}' is not a file of plain tensors and was not opened further: "
+            f"{type(error).__name__}"
+        ) from error
+
+
+def weights_file(folder: Path) -> Path:
+    """Return model.safetensors, else pytorch_model.bin. Raises DataError where neither is there."""
+    for name in (_SAFE, _PICKLED):
+        if (folder / name).is_file():
+            return folder / name
     raise DataError(f"'{folder}' holds neither {_SAFE} nor {_PICKLED}")
 
 

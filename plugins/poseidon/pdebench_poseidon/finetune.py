@@ -7,7 +7,9 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from pdebench.errors import ConfigError, DataError
-from pdebench_poseidon.checkpoint import find_checkpoint, read_weights
+from pdebench.origin import read
+from pdebench.solver import Pretraining
+from pdebench_poseidon.checkpoint import find_checkpoint, read_weights, weights_file
 from pdebench_poseidon.network import ScOT
 from pdebench_poseidon.norm import ConditionalNorm
 from pdebench_poseidon.official import load_official, official_key
@@ -92,6 +94,13 @@ def start_from(network: ScOT, checkpoint: str) -> tuple[str, ...]:
     )
     load_official(network, state, fresh)
     return fresh
+
+
+def origin_of(checkpoint: str) -> Pretraining:
+    """Return what is known of a checkpoint: digest, and what ``origin.json`` beside it says."""
+    folder = find_checkpoint(checkpoint)
+    fitted = folder / _FITTED
+    return read(folder, fitted if fitted.is_file() else weights_file(folder), checkpoint)
 
 
 def _fitted_weights(folder: Path) -> dict[str, Tensor]:

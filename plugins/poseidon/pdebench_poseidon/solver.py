@@ -13,7 +13,8 @@ from pdebench.learning import Form, LearnedSolver, Sizes, Training
 from pdebench.learning.solver import Scaled
 from pdebench.problem import Problem
 from pdebench.samples import Samples
-from pdebench_poseidon.finetune import Rates, parameter_groups, start_from
+from pdebench.solver import Pretraining
+from pdebench_poseidon.finetune import Rates, origin_of, parameter_groups, start_from
 from pdebench_poseidon.lead_time import LeadTime
 from pdebench_poseidon.network import ScOT
 
@@ -51,6 +52,7 @@ class Poseidon(LearnedSolver):
         self._architecture, self._image_size = architecture, image_size
         self._checkpoint, self._rates = checkpoint, rates
         self.fresh: tuple[str, ...] = ()
+        self._before: Pretraining | None = None
         if rates is not None:
             self.training = replace(self.training, optimizer=self._grouped(self.training, rates))
 
@@ -66,6 +68,10 @@ class Poseidon(LearnedSolver):
 
         return optimizer
 
+    @property
+    def pretraining(self) -> Pretraining | None:
+        return self._before
+
     def network(self, sizes: Sizes) -> nn.Module:
         return self._architecture(
             in_channels=sizes.in_channels,
@@ -79,6 +85,7 @@ class Poseidon(LearnedSolver):
             if not isinstance(model.network, ScOT):
                 raise ConfigError("solver.checkpoint needs solver.architecture to be a ScOT")
             self.fresh = start_from(model.network, self._checkpoint)
+            self._before = origin_of(self._checkpoint)
         return model
 
     def loss(

@@ -16,6 +16,7 @@ from pdebench_poseidon.finetune import start_from
 from pdebench_poseidon.network import ScOT
 from pdebench_poseidon.official import from_config, official_key
 
+from pdebench import origin
 from pdebench.config import compose
 from pdebench.errors import ConfigError, DataError
 from pdebench.solver import Budget
@@ -154,9 +155,14 @@ def test_a_fitted_solver_is_a_start_for_the_next(tmp_path: Path) -> None:
     first = instantiate(compose(small_net).solver, _convert_="all")
     first.fit(evolve.samples("train"), evolve.samples("valid"), Budget(epochs=1))
     first.save(tmp_path)
+    origin.write(tmp_path, "flow/evolve", "flow/forced", samples=6, seconds=1.5)
     second = instantiate(compose([*small_net, f"solver.checkpoint={tmp_path}"]).solver)
+    assert second.pretraining is None
     model = second.build(steady.samples("train"))
     assert second.fresh == ()
+    before = second.pretraining
+    assert (before.source, before.data) == (str(tmp_path), ("flow/forced",))
+    assert (before.samples, before.seconds) == (6, 1.5)
     for key, value in model.network.state_dict().items():
         assert torch.equal(value, first.model.network.state_dict()[key]), key
     assert not torch.equal(model.inputs.std, first.model.inputs.std)
