@@ -3,7 +3,7 @@ further views.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -23,14 +23,16 @@ class LinearSystem:
 
     ``matrices`` is a sequence of ``scipy.sparse.csr_array`` (one, shared by all instances, or one
     per instance); ``symmetric_positive`` is what the discretisation guarantees, ``null_space`` (K,
-    N) spans the kernel or is None.
+    N) spans the kernel or is None. ``near_null_space`` (B, K, N) holds vectors of small energy,
+    rigid motions of an elastic body, for multigrid to keep.
     """
 
     matvec: Callable[[Tensor], Tensor]
     rhs: Tensor
-    matrices: tuple[Any, ...]
+    matrices: Sequence[Any]
     symmetric_positive: bool
     null_space: Tensor | None = None
+    near_null_space: Tensor | None = None
 
 
 class Equation(ABC):

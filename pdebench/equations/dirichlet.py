@@ -7,8 +7,8 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from pdebench.domain import Grid
-from pdebench.equation import Equation
+from pdebench.equation import Equation, LinearSystem
+from pdebench.equations.flux_form import applied, assembled, spacings
 from pdebench.errors import Unsupported
 from pdebench.problem import Problem
 
@@ -50,18 +50,34 @@ class Dirichlet(Equation):
     def residual(self, u: Tensor, problem: Problem) -> Tensor:
         """Return second-order differences of the equation inside, u - g on the boundary."""
         domain = problem.domain
-        if not isinstance(domain, Grid) or not all(a.uniform for a in domain.axes):
-            raise Unsupported("the residual is made for uniform grids")
-        inside = torch.zeros_like(u)
-        for axis, coordinate in enumerate(domain.axes):
-            h = coordinate.length / (len(coordinate.nodes) - 1)
-            moved = u.movedim(axis + 2, -1)
-            second = (moved[..., 2:] - 2 * moved[..., 1:-1] + moved[..., :-2]) / h**2
-            inside = inside + torch.nn.functional.pad(second, (1, 1)).movedim(-1, axis + 2)
+        spacing = spacings(domain)
+        inside = -applied(u[:, 0], [None] * len(spacing), spacing).unsqueeze(1)
         if self.kind == "allencahn":
             inside = inside + u * (u.square() - 1)
         edge = domain.boundary.to(u.device)
         return torch.where(edge, u - problem.inputs["boundary"], inside - problem.inputs["source"])
+
+    def linear_system(self, problem: Problem) -> LinearSystem:
+        """Return -lap u = -f over all nodes, known values eliminated; identity on the boundary.
+
+        Second-order differences. Unsupported for Allen-Cahn, which is not linear.
+        """
+        if self.kind != "poisson":
+            raise Unsupported("Allen-Cahn is not linear; use a solver of the full equation")
+        spacing, shape = spacings(problem.domain), problem.domain.shape
+        source, given = (problem.inputs[name][:, 0].double() for name in ("source", "boundary"))
+        inside = ~problem.domain.boundary.to(source.device)
+        faces = [None] * len(shape)
+
+        def matvec(x: Tensor) -> Tensor:
+            field = x.view(len(x), *shape)
+            zeroed = torch.where(inside, field, 0.0)
+            return torch.where(inside, applied(zeroed, faces, spacing), field).flatten(1)
+
+        known = torch.where(inside, 0.0, given)
+        rhs = torch.where(inside, -source - applied(known, faces, spacing), known)
+        matrix = assembled(faces, spacing, shape, 0)
+        return LinearSystem(matvec, rhs.flatten(1), (matrix,), symmetric_positive=True)
 
     def pointwise(self, jet: Mapping[str, Tensor], problem: Problem) -> Tensor:
         """Return u_xx [+ u_yy] [+ u (u^2 - 1)] - f at the nodes, (B, N), from u and its second
