@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pdebench.equations import tensors
+from pdebench.equations.eddy_viscosity import wale_rate
 from pdebench.equations.filters import FilterKind, response
 from pdebench.errors import ConfigError
 from pdebench.spectral import Modes
@@ -140,19 +141,8 @@ class Wale(Closure):
         dim = len(modes.shape)
         g = tensors.gradient(u_hat, modes)
         rows = [row.unbind(-dim - 1) for row in g.unbind(-dim - 2)]
-        squared = [[sum(rows[i][k] * rows[k][j] for k in range(dim)) for j in range(dim)]
-                   for i in range(dim)]  # fmt: skip
-        trace = sum(squared[i][i] for i in range(dim)) / 3
-        pair = tensors.pairs(dim)
-        d = [(squared[i][j] + squared[j][i]) / 2 - (trace if i == j else 0) for i, j in pair]
-        s = tensors.packed([(rows[i][j] + rows[j][i]) / 2 for i, j in pair], modes)
-        dd = tensors.packed([torch.as_tensor(entry) for entry in d], modes)
-        d2, s2 = (tensors.contracted(x, x, modes) for x in (dd, s))
-        tiny = torch.finfo(d2.dtype).tiny
-        live = d2 > 0
-        safe = torch.where(live, d2, 1.0)
-        below = (s2.clamp_min(tiny) ** 2.5 + safe**1.25).clamp_min(tiny)
-        viscosity = torch.where(live, safe**1.5 / below, 0.0)
+        halves = [(rows[i][j] + rows[j][i]) / 2 for i, j in tensors.pairs(dim)]
+        s, viscosity = tensors.packed(halves, modes), wale_rate(rows)
         return (self.constant * self.width) ** 2 * viscosity, s
 
     def eddy_viscosity(self, u_hat: Tensor, modes: Modes) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from pdebench.chebyshev import differentiation
 from pdebench.domain import Axis, Domain, Grid, Mesh
 from pdebench.errors import Unsupported
 from pdebench.metrics.quadrature import BLOCK, frames, normalised_weights
@@ -13,9 +14,9 @@ from pdebench.metrics.quadrature import BLOCK, frames, normalised_weights
 def derivative(field: Tensor, axis: Axis, dim: int) -> Tensor:
     """Return the derivative of a field along its dimension ``dim`` (< 0), whose nodes are ``axis``.
 
-    Spectral on a periodic uniform axis (the Nyquist mode has derivative 0 at the nodes), second-
-    order differences on the axis' own nodes elsewhere, one-sided at its ends. Raises Unsupported
-    for fewer than three nodes on a bounded axis.
+    Spectral on a periodic uniform axis (the Nyquist mode has derivative 0 at the nodes) and on
+    Chebyshev-Gauss-Lobatto nodes, second-order differences on the axis' own nodes elsewhere,
+    one-sided at its ends. Raises Unsupported for fewer than three nodes on a bounded axis.
     """
     if axis.periodic and axis.uniform:
         return _spectral(field, axis, dim)
@@ -23,6 +24,9 @@ def derivative(field: Tensor, axis: Axis, dim: int) -> Tensor:
         raise Unsupported(f"a bounded axis has {len(axis.nodes)} nodes, a derivative needs 3")
     if axis.periodic:
         return _periodic_differences(field, axis, dim)
+    if axis.rule == "clenshaw-curtis":
+        matrix = differentiation(axis)[0].to(field)
+        return (field.movedim(dim, -1) @ matrix.T).movedim(-1, dim)
     nodes = axis.nodes.to(field)
     return torch.gradient(field, spacing=(nodes,), dim=(dim,), edge_order=2)[0]
 
