@@ -22,8 +22,8 @@ def differentiation(axis: Axis, order: int = 1) -> tuple[Tensor, ...]:
 
         D^m_ij = m / (x_i - x_j) (c_i / c_j D^{m-1}_ii - D^{m-1}_ij),    D^m_ii = -sum_j D^m_ij
 
-    c_i = +-1, doubled at both ends. The recursion loses less to round-off than powers of D. Welfert,
-    SIAM J. Numer. Anal. 34 (1997), eq. 3; diagonal by Baltensperger and Trummer 2003.
+    c_i = +-1, doubled at both ends. The recursion loses less to round-off than powers of D.
+    Welfert, SIAM J. Numer. Anal. 34 (1997), eq. 3; diagonal by Baltensperger and Trummer 2003.
     """
     nodes = gauss_lobatto(axis, "a spectral derivative").nodes
     num = len(nodes)

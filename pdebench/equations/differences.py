@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pdebench.errors import ConfigError, Unsupported
+from pdebench.problem import Problem
 
 Scheme = Literal["central", "mixed", "crank_nicolson"]
 
@@ -36,3 +37,18 @@ def defects(frames: Tensor, rates: Tensor, step: float, scheme: Scheme) -> Tenso
         return inner - rates
     ends = frames.diff(dim=1) / step
     return torch.cat([ends[:, :1], inner, ends[:, -1:]], dim=1) - rates
+
+
+def frame_step(problem: Problem) -> float:
+    """Return the spacing of the frames, the initial one first, s.
+
+    Raises Unsupported for steady problems and for unequal or too few frames.
+    """
+    if problem.times is None:
+        raise Unsupported("the residual needs an evolution in time, the problem is steady")
+    start = torch.zeros(1) if problem.history is None else problem.history[-1:]
+    times = torch.cat([start.double().cpu(), problem.times.double().cpu()])
+    steps = times.diff()
+    if len(steps) < 2 or not bool((steps - steps[0]).abs().max() <= 1e-6 * steps[0]):
+        raise Unsupported("the residual needs two or more equally spaced times after the start")
+    return float(steps[0])

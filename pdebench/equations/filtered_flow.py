@@ -11,7 +11,7 @@ from torch import Tensor
 from pdebench.equation import Equation
 from pdebench.equations import tensors
 from pdebench.equations.closures import Closure, NoClosure
-from pdebench.equations.differences import Scheme, check_scheme, defects
+from pdebench.equations.differences import Scheme, check_scheme, defects, frame_step
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Problem
 from pdebench.spectral import Modes, resample_spectrum, torus
@@ -117,7 +117,7 @@ class FilteredNavierStokes(Equation):
         Raises Unsupported off the torus, for steady problems, and unequal or too few frames.
         """
         grid = torus(problem.domain, "the filtered Navier-Stokes residual")
-        step = _step(problem)
+        step = frame_step(problem)
         modes = Modes.like(u, grid)
         frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
         nu = _viscosity(problem).to(u).view(-1, *(1,) * (grid.dim + 2))
@@ -153,18 +153,6 @@ def _twice_energy(u_hat: Tensor, modes: Modes) -> Tensor:
     double = 2 * power.sum((-len(modes.shape) - 1, *modes.dims), keepdim=True)
     once = power[..., :1].sum((-len(modes.shape) - 1, *modes.dims), keepdim=True)
     return (double - once) / math.prod(modes.shape) ** 2
-
-
-def _step(problem: Problem) -> float:
-    """Return the spacing of the frames, the initial one first."""
-    if problem.times is None:
-        raise Unsupported("the residual needs an evolution in time, the problem is steady")
-    start = torch.zeros(1) if problem.history is None else problem.history[-1:]
-    times = torch.cat([start.double(), problem.times.double().cpu()])
-    steps = times.diff()
-    if len(steps) < 2 or not bool((steps - steps[0]).abs().max() <= 1e-6 * steps[0]):
-        raise Unsupported("the residual needs two or more equally spaced times after the start")
-    return float(steps[0])
 
 
 def _viscosity(problem: Problem) -> Tensor:

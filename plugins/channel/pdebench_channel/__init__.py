@@ -1,0 +1,1 @@
+"""Channel flow: direct and large-eddy simulation by Fourier and Chebyshev polynomials."""
