@@ -10,8 +10,8 @@ from pdebench_channel.operators import Wall
 def orr_sommerfeld(alpha: float, reynolds: float, num: int) -> tuple[complex, Tensor]:
     """Return omega of the least stable mode of U = 1 - y^2, and its v on all nodes (num,).
 
-        omega (D2 - alpha^2) v = alpha U (D2 - alpha^2) v - alpha U'' v
-                                 + i / Re (D4 - 2 alpha^2 D2 + alpha^4) v,    v ~ e^{i(alpha x - omega t)}
+    omega (D2 - alpha^2) v = alpha U (D2 - alpha^2) v - alpha U'' v
+        + i / Re (D4 - 2 alpha^2 D2 + alpha^4) v,  v ~ e^{i(alpha x - omega t)}
 
     Growth rate Im omega. Orszag, J. Fluid Mech. 50 (1971), eq. 2; he has omega = 0.23752649 +
     0.00373967i at alpha = 1, Re = 10000.
