@@ -11,7 +11,7 @@ SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small turbulence test test-slow test-lower check format bench docs clean
+.PHONY: help install demo small turbulence test test-slow test-lower check format bench validate clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ format: install ## format the sources
 bench: install ## the figures in benchmarks/results, one after the other
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps -r benchmarks/requirements.txt
 	for file in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+
+validate: install ## our reference solvers beside published figures, an hour: docs/validation.md; ONLY=word for some
+	OMP_NUM_THREADS=1 $(BIN)/python -m pdebench.testing.validate $(ONLY)
 
 clean: ## remove the virtual environment and caches (records and data stay)
 	rm -rf $(VENV) .pytest_cache .ruff_cache
