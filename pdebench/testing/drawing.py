@@ -11,14 +11,16 @@ def draw(picture: Picture) -> bytes:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings = {"svg.hashsalt": picture.name, "svg.fonttype": "none", "path.simplify": True}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context():
+        matplotlib.rcParams["svg.hashsalt"] = picture.name
+        matplotlib.rcParams["svg.fonttype"] = "none"
         figure = Figure(figsize=(6.0, 3.8), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         for curve in picture.curves:
-            style = {"marker": "o", "linestyle": "none", "mfc": "none"} if curve.published else {}
-            axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.2, **style)
+            drawn = axes.plot(curve.x, curve.y, label=curve.label, linewidth=1.2)[0]
+            if curve.published:
+                drawn.set(linestyle="none", marker="o", markerfacecolor="none")
         axes.set_xscale(picture.x_scale)
         axes.set_yscale(picture.y_scale)
         axes.set(xlabel=picture.x, ylabel=picture.y, title=picture.title)
