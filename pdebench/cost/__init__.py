@@ -1,8 +1,9 @@
 """What work costs, measured the same for every solver: seconds, memory, operations, energy.
 
 ``once`` and ``repeat`` are the clock, ``compare`` times several pieces of work in interleaved
-rounds, ``in_turns`` many of different length, ``sweep`` varies the batch, ``transfer`` and ``Loading`` are the costs beside the solver.
-``conditions`` is the state of the machine, to be recorded beside every figure.
+rounds, ``in_turns`` many of different length, ``sweep`` varies the batch, ``transfer`` and
+``Loading`` are the costs beside the solver. ``conditions`` is the state of the machine, to be
+recorded beside every figure.
 """
 
 from pdebench.cost.clock import compare, once, ratio, repeat
