@@ -15,6 +15,7 @@ from pdebench import cost, origin
 from pdebench.access import declared, grant_problem, grant_samples, grant_task
 from pdebench.errors import AccessError, Diverged, SolverError, Unsupported
 from pdebench.harness.answer import checked
+from pdebench.harness.draft import task_facts
 from pdebench.harness.environment import environment, versions
 from pdebench.harness.guard import sealed
 from pdebench.harness.record import Record, Status
@@ -97,18 +98,7 @@ def evaluate(
         id=run_id,
         status=status,
         reason=reason,
-        task={
-            "name": task.name,
-            "version": task.version,
-            "dataset": task.dataset.card.to_json(),
-            "metrics": {
-                m.short: {"name": m.name, "unit": m.unit, "better": m.better} for m in task.metrics
-            },
-            "headline": task.metrics[0].short,
-            "evaluate": list(task.evaluate),
-            "ladder": list(task.ladder),
-        }
-        | (described or {}).get("task", {}),
+        task=task_facts(task) | (described or {}).get("task", {}),
         solver={key: value for key, value in solver_facts.items() if key != "task"},
         seed=seed,
         uses=sorted(solver.uses),
@@ -148,7 +138,9 @@ def _attempt(
         return "out_of_memory", f"out of memory: {error}"
     except (AccessError, SolverError) as error:
         return "failed", f"{type(error).__name__}: {error}"
-    except Exception as error:  # whatever a foreign solver raises costs one record, not the sweep
+    except (Exception, SystemExit) as error:  # whatever it raises costs one record, not the sweep
+        if "can't allocate memory" in str(error):  # torch's CPU allocator has no class of its own
+            return "out_of_memory", f"out of memory: {error}"
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(where.filename).name}:{where.lineno}"
         return "failed", f"{type(error).__name__}: {error} ({place})"

@@ -1,6 +1,7 @@
 """One configured run: resolve, prepare data, identify, recall or compute, record."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -10,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pdebench import plugins
 from pdebench.atomic import write_atomically
 from pdebench.config import check_types
-from pdebench.errors import ConfigError, PdebenchError
-from pdebench.harness import data, identity
+from pdebench.errors import ConfigError, DataError, PdebenchError, SolverError, StoreError
+from pdebench.harness import data, identity, isolation
 from pdebench.harness.environment import device_kind
 from pdebench.harness.record import Record
 from pdebench.harness.store import Store
@@ -20,6 +21,9 @@ from pdebench.paths import default_data, default_store
 if TYPE_CHECKING:
     from pdebench.solver import Solver
     from pdebench.task import Task
+
+
+_RETRIED = ("failed", "diverged", "timeout", "out_of_memory")
 
 
 @final
@@ -64,6 +68,7 @@ def resolve(config: DictConfig, choices: Choices) -> Run:
     device = settings.get("device")
     if not isinstance(device, str) or device.partition(":")[0] not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device={device!r}, expected auto, cpu or cuda")
+    _check_limits(settings)
     for group in ("solver", "task"):
         if not isinstance(settings.get(group), dict) or "_target_" not in settings[group]:
             raise ConfigError(
@@ -72,6 +77,18 @@ def resolve(config: DictConfig, choices: Choices) -> Run:
     store = Path(settings["store"]).expanduser() if settings.get("store") else default_store()
     root = Path(settings["data"]).expanduser() if settings.get("data") else default_data()
     return Run(settings, choices, Store(store), root, device_kind(device))
+
+
+def _check_limits(settings: dict[str, Any]) -> None:
+    for name, value in (settings.get("limit") or {}).items():
+        if value is not None and (not isinstance(value, int | float) or value <= 0):
+            raise ConfigError(f"limit.{name}={value!r}, expected a positive number or null")
+    asked = settings.get("retry") or False
+    for status in [] if isinstance(asked, bool) else [asked] if isinstance(asked, str) else asked:
+        if status not in _RETRIED:
+            raise ConfigError(
+                f"retry={status!r}, expected true, false or one of {', '.join(_RETRIED)}"
+            )
 
 
 def _identity(run: Run, digest: str) -> str:
@@ -98,35 +115,87 @@ def execute(run: Run, progress: bool) -> tuple[Record, bool]:
     found = recall(run)
     if found is not None and not _again(run, found):
         return found, True
-    check_types(run.config["task"], "task")
-    check_types(run.config["solver"], "solver")
-    task: Task = build(run.config["task"], "task")
-    digest = data.prepare(run.data, run.config["task"]["dataset"], task.dataset)
+    alone = bool(run.config.get("isolate", True))
+    digest = data.known_digest(run.data, run.config["task"]["dataset"])
+    if digest is None:
+        digest = isolation.call(_prepared, run) if alone else _prepared(run, lambda _: None)
     run_id = _identity(run, digest)
-    with run.store.claim(run_id, run.device):
+    with run.store.claim(run_id, run.device) as lock:
         found = run.store.get(run_id, run.device)
         if found is not None and not _again(run, found):
             return found, True
-        record = _compute(run, task, digest, run_id, progress)
-    return record, False
+        if alone:
+            _compute_alone(run, found, run_id, digest, progress, lock)
+        else:
+            _compute(run, run_id, digest, progress, lambda _: None)
+    return _stored(run, run_id), False
 
 
 def _again(run: Run, found: Record) -> bool:
-    """Whether a stored record is computed again: ``retry=true`` asks it for what did not end
-    well.
+    """Whether a stored record is computed again: ``retry=true`` asks it for whatever did not end
+    well, ``retry=timeout`` for one status.
     """
-    return bool(run.config.get("retry")) and found.status not in ("ok", "unsupported")
+    asked = run.config.get("retry")
+    if found.status in ("ok", "unsupported") or not asked:
+        return False
+    return asked is True or found.status in ([asked] if isinstance(asked, str) else asked)
 
 
-def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -> Record:
+def _prepared(run: Run, announce: Callable[[Any], None]) -> str:
+    """Check the values and make the data; return their digest."""
+    return _task(run)[1]
+
+
+def _task(run: Run) -> tuple["Task", str]:
+    """Return the task with its data prepared, and their digest."""
+    check_types(run.config["task"], "task")
+    check_types(run.config["solver"], "solver")
+    task: Task = build(run.config["task"], "task")
+    return task, data.prepare(run.data, run.config["task"]["dataset"], task.dataset)
+
+
+def _compute_alone(
+    run: Run, before: Record | None, run_id: str, digest: str, progress: bool, lock: int | None
+) -> None:
+    """Compute in a process of its own; one that dies leaves the record of its death."""
+    limits = isolation.Limits(**(run.config.get("limit") or {}))
+    try:
+        isolation.call(_compute, run, run_id, digest, progress, limits=limits, held=lock)
+    except isolation.Died as end:
+        if not isinstance(end.said, Record):
+            raise SolverError(f"{end.reason}, before the task was built") from end
+        now = run.store.get(run_id, run.device)
+        if now is not None and (before is None or now.to_json() != before.to_json()):
+            return  # it had written its record and died on the way out
+        died = replace(end.said, status=end.status, reason=end.reason)
+        run.store.put(died, run.device)
+        plugins.manager().hook.run_finished(config=run.config, record=died)
+
+
+def _stored(run: Run, run_id: str) -> Record:
+    record = run.store.get(run_id, run.device)
+    if record is None:
+        raise StoreError(f"the record of run {run_id} vanished from '{run.store.root}'")
+    return record
+
+
+def _compute(
+    run: Run, run_id: str, digest: str, progress: bool, announce: Callable[[Any], None]
+) -> None:
     import torch
 
+    from pdebench.harness.draft import draft
     from pdebench.harness.evaluate import Surroundings, evaluate, seed_everything
 
     hooks = plugins.manager().hook
     config = run.config
+    task, found = _task(run)
+    if found != digest:
+        raise DataError(f"the data of task={task.name} changed while the run began; start it again")
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
+    facts = _facts(run, digest)
+    announce(draft(task, facts, config, run_id, run.device))
     seed_everything(config["seed"])
     solver: Solver = build(config["solver"], "solver")
     hooks.run_started(config=config, run_id=run_id)
@@ -137,15 +206,6 @@ def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -
         logger=build(config["logger"], "logger") if config.get("logger") else None,
         progress=progress,
     )
-    choice = plugins.catalog().get(("solver", run.choices.solver))
-    plugin = choice.plugin if choice else plugins.core()
-    facts = {
-        "name": run.choices.solver,
-        "overrides": list(run.choices.overrides),
-        "plugin": plugin.distribution,
-        "version": plugin.version,
-        "task": {"track": run.choices.track, "digest": digest},
-    }
     record, arrays = evaluate(
         solver,
         task,
@@ -160,7 +220,19 @@ def _compute(run: Run, task: "Task", digest: str, run_id: str, progress: bool) -
         record.costs["data"] = {"seconds": seconds, "repeats": 1}
     _save(run, record, arrays)
     hooks.run_finished(config=config, record=record)
-    return record
+
+
+def _facts(run: Run, digest: str) -> dict[str, Any]:
+    """What the command line and the plugins say of a run, for its record."""
+    choice = plugins.catalog().get(("solver", run.choices.solver))
+    plugin = choice.plugin if choice else plugins.core()
+    return {
+        "name": run.choices.solver,
+        "overrides": list(run.choices.overrides),
+        "plugin": plugin.distribution,
+        "version": plugin.version,
+        "task": {"track": run.choices.track, "digest": digest},
+    }
 
 
 def _save(run: Run, record: Record, arrays: dict[str, Any]) -> None:

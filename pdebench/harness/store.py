@@ -3,6 +3,8 @@ kernel releases.
 """
 
 import fcntl
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,16 +75,42 @@ class Store:
         return map(self.read, self.files())
 
     @contextmanager
-    def claim(self, run_id: str, device: str, wait: bool = True) -> Iterator[bool]:
-        """Hold the run's lock inside the block; yields False at once where ``wait`` is False and
-        another holds it.
+    def claim(self, run_id: str, device: str, wait: bool = True) -> Iterator[int | None]:
+        """Hold the run's lock inside the block; yields its descriptor, or None at once where
+        ``wait`` is False and another holds it.
+
+        The kernel releases the lock when the last process that has the descriptor ends, however it
+        ends: no claim outlives its worker. Raises StoreError where the file system has no locks.
         """
-        file = self.root / "locks" / f"{_checked(run_id)}.{device}"
+        file = self.lock(run_id, device)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
+        while True:
+            with file.open("a+") as stream:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                except BlockingIOError:
+                    yield None
+                    return
+                except OSError as error:
+                    raise StoreError(
+                        f"store='{self.root}' lies on a file system without locks "
+                        f"({error.strerror}); choose another folder, or mount it with flock"
+                    ) from error
+                if not _same_file(stream.fileno(), file):
+                    continue  # collected between open and lock: take the new one
+                stream.truncate(0)
+                stream.write(f"{socket.gethostname()} {os.getpid()}\n")
+                stream.flush()
+                yield stream.fileno()
                 return
-            yield True
+
+    def lock(self, run_id: str, device: str) -> Path:
+        """The lock file of a run; its content says which process took it last."""
+        return self.root / "locks" / f"{_checked(run_id)}.{device}"
+
+
+def _same_file(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
