@@ -55,6 +55,9 @@ class GeneratedDataset(Dataset):
     """Split -> samples solved again; 2 for splits not named. A data set without a split ``test``
     checks 4 samples of its first split."""
 
+    chunk: ClassVar[int | None] = None
+    """Samples that are scored together; 1 where every sample has a domain of its own."""
+
     def __init__(
         self,
         card: Card,
@@ -124,7 +127,7 @@ class GeneratedDataset(Dataset):
             raise ConfigError(f"{card.name} has no split '{name}'; it has {', '.join(card.splits)}")
         if self._folder is None:
             raise DataError(f"{card.name} is not prepared; call prepare(folder) first")
-        return Samples(self.source(name, Stored(self._folder / f"{name}.h5")))
+        return Samples(self.source(name, Stored(self._folder / f"{name}.h5")), chunk=self.chunk)
 
     def _check_reference(self, file: Path) -> None:
         """Measure the errors that ``file`` does not hold yet, split by split."""

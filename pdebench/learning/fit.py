@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from pdebench.domain import Domain
 from pdebench.errors import DataError, Diverged
 from pdebench.learning.callbacks import BestWeights, BudgetSpent, FitProgress, ResumePoint
 from pdebench.learning.loader import Batches, Place
@@ -34,15 +35,15 @@ class Fitting(L.LightningModule):
         super().__init__()
         self.model = model
         self._solver, self._spent = solver, spent
-        self._weights: dict[int, Tensor] = {}
+        self._weights: tuple[Domain, Tensor] | None = None
 
     def _quadrature(self, problem: Problem) -> Tensor:
-        """The domain's weights on the device, moved once per domain."""
-        key = id(problem.domain)
-        if key not in self._weights:
+        """The domain's weights on the device, moved when the domain changes."""
+        if self._weights is None or self._weights[0] is not problem.domain:
             reference = next(iter(problem.inputs.values()))
-            self._weights[key] = problem.domain.weights.to(reference.device, reference.dtype)
-        return self._weights[key]
+            weights = problem.domain.weights.to(reference.device, reference.dtype)
+            self._weights = problem.domain, weights
+        return self._weights[1]
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int

@@ -54,12 +54,24 @@ def factor(matrix: Any, sweeps: int = 1000) -> Any:
     return sparse.diags_array(1 / scale) @ lower
 
 
+def _shifted_factor(matrix: sparse.csr_array, sweeps: int) -> sparse.csr_array:
+    """Return the factor of the first A + s diag A that has one."""
+    for shift in (0.0, *(0.01 * 2**n for n in range(8))):
+        try:
+            return factor((matrix + shift * sparse.diags_array(matrix.diagonal())).tocsr(), sweeps)
+        except SolverError:
+            if shift > 1:
+                raise
+    raise SolverError("incomplete Cholesky found no factor")
+
+
 @final
 class IncompleteCholesky(Preconditioner):
     """M = L L^T on the pattern of A: IC(0).
 
-    Meijerink and van der Vorst, Math. Comp. 31 (1977). Triangular solves on the CPU, one instance
-    after the other.
+    Meijerink and van der Vorst, Math. Comp. 31 (1977). Where the factor does not exist, that of
+    A + s diag A is taken, s = 0.01, 0.02, 0.04 and so on (Manteuffel, Math. Comp. 34 (1980)).
+    Triangular solves on the CPU, one instance after the other.
 
     Args:
         sweeps: most sweeps of the factorisation.
@@ -73,7 +85,7 @@ class IncompleteCholesky(Preconditioner):
     def build(self, system: LinearSystem, problem: Problem) -> Map:
         maps = []
         for matrix in system.matrices:
-            lower = factor(matrix, self.sweeps).tocsc()
+            lower = _shifted_factor(matrix, self.sweeps).tocsc()
             # the factor of a triangular matrix is itself: no fill, and solves in compiled code
             options = {"SymmetricMode": True, "DiagPivotThresh": 0.0}
             solve = splu(lower, permc_spec="NATURAL", options=options).solve

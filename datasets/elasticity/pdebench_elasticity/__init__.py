@@ -1,0 +1,1 @@
+"""Elasticity data sets and the tasks asked of them."""

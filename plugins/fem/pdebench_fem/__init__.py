@@ -1,0 +1,1 @@
+"""Finite elements as a plugin of the suite."""
