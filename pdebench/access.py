@@ -103,6 +103,8 @@ class _Glimpse(Dataset):
     applies.
     """
 
+    shown = True
+
     def __init__(
         self, card: Card, equation: Equation | Withheld, parts: dict[str, Samples]
     ) -> None:

@@ -2,12 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from pdebench.equation import Equation
+from pdebench.errors import AccessError
 from pdebench.samples import Samples
+
+# Set by the harness while solver code runs: a split then comes from what a verb is given alone.
+closed: ContextVar[bool] = ContextVar("pdebench_closed", default=False)
 
 
 @final
@@ -49,8 +55,28 @@ class Dataset(ABC):
     """Samples of one equation under one recipe.
 
     ``prepare(folder)`` makes or checks the files (idempotent, resumable) and must come first;
-    ``split`` reads lazily.
+    ``split`` reads lazily, and raises AccessError inside a solver's own code, which has its samples
+    from what ``fit``, ``prepare`` and ``solve`` are given.
     """
+
+    shown: ClassVar[bool] = False  # whether it holds nothing that solvers must not see
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        split = cls.__dict__.get("split")
+        if split is None or cls.shown:
+            return
+
+        @wraps(split)
+        def guarded(self: "Dataset", name: str) -> Samples:
+            if closed.get():
+                raise AccessError(
+                    f"the solver asked {type(self).__name__} for its split '{name}' while it ran; "
+                    "samples reach a solver only through what fit, prepare and solve are given"
+                )
+            return split(self, name)
+
+        cls.split = guarded  # type: ignore[method-assign]
 
     @property
     @abstractmethod

@@ -18,6 +18,7 @@ from pdebench.harness.answer import checked
 from pdebench.harness.draft import task_facts
 from pdebench.harness.environment import environment, versions
 from pdebench.harness.guard import sealed
+from pdebench.harness.protocol import batch_dependence, examined
 from pdebench.harness.record import Record, Status
 from pdebench.metric import Metric
 from pdebench.problem import Problem, Solution
@@ -36,6 +37,7 @@ class Surroundings:
 
     Attributes:
         device: "cpu" or "cuda".
+        data: folder of the data set, where findings about its splits are kept; None for none.
         sealed: folders that solver code must not open.
         workspace: where a fit keeps its resume point and its weights; None for neither.
         logger: returns a Lightning logger for a folder; None for none.
@@ -44,6 +46,7 @@ class Surroundings:
     """
 
     device: str = "cpu"
+    data: Path | None = None
     sealed: tuple[Path, ...] = ()
     workspace: Path | None = None
     logger: Callable[[Path | None], Any] | None = None
@@ -62,6 +65,9 @@ class Outcome:
     curve: list[dict[str, float]] = field(default_factory=list)
     parameters: int = 0
     pretrained: dict[str, Any] | None = None
+    protocol: dict[str, Any] = field(default_factory=dict)
+    alone: float | None = None
+    precision: str | None = None
 
 
 def seed_everything(seed: int) -> None:
@@ -91,6 +97,17 @@ def evaluate(
     around = surroundings or Surroundings()
     outcome = Outcome()
     status, reason = _attempt(solver, task, seed, around, outcome)
+    if status == "ok":
+        outcome.protocol = examined(
+            solver,
+            task,
+            costs=outcome.costs,
+            curve=outcome.curve,
+            alone=outcome.alone,
+            precision=outcome.precision,
+            described=described or {},
+            folder=around.data,
+        )
     solver_facts = {"name": type(solver).__name__.lower(), "target": _qualified(solver)} | (
         described or {}
     )
@@ -99,7 +116,7 @@ def evaluate(
         status=status,
         reason=reason,
         task=task_facts(task) | (described or {}).get("task", {}),
-        solver={key: value for key, value in solver_facts.items() if key != "task"},
+        solver={k: v for k, v in solver_facts.items() if k not in ("task", "trials")},
         seed=seed,
         uses=sorted(solver.uses),
         parameters=outcome.parameters,
@@ -107,6 +124,7 @@ def evaluate(
         scores=outcome.scores,
         costs=outcome.costs,
         curve=outcome.curve,
+        protocol=outcome.protocol,
         environment=environment(around.device),
         versions=versions(),
         config=config or {},
@@ -234,8 +252,12 @@ def _score_split(
                 _time_online(solver, granted, device, around, outcome)
             solution = solver.solve(granted)
         solution = checked(solution, problem, target, type(solver).__name__)
+        if headline and number == 0:
+            with sealed(*around.sealed):
+                outcome.alone = batch_dependence(solver, granted, solution)
         _score(task.metrics, solution, target, problem, collected, refused)
         if headline and number == 0:
+            outcome.precision = str(solution.u.dtype).removeprefix("torch.")
             _keep_examples(outcome, problem, solution, target)
     outcome.scores[split] = {name: {"not_applicable": why} for name, why in refused.items()}
     for name, pieces in collected.items():

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from pdebench.dataset import closed
 from pdebench.errors import AccessError
 
 _sealed: ContextVar[tuple[str, ...]] = ContextVar("pdebench_sealed", default=())
@@ -62,10 +63,14 @@ def _install() -> None:
 
 @contextmanager
 def sealed(*folders: Path | None) -> Iterator[None]:
-    """Refuse to open anything below ``folders`` inside the block, in this thread."""
+    """Refuse to open anything below ``folders``, and to split a data set, inside the block, in this
+    thread.
+    """
     _install()
     token = _sealed.set(tuple(os.path.realpath(folder) for folder in folders if folder is not None))
+    shut = closed.set(True)
     try:
         yield
     finally:
+        closed.reset(shut)
         _sealed.reset(token)

@@ -29,6 +29,8 @@ class Record:
             saw data of the task's family.
         scores: split -> metric -> {"values": per-sample list} or {"not_applicable": reason}.
         costs: phase -> {"seconds", "low", "high", "repeats", "peak_bytes", ...}.
+        protocol: {"trials", "precision", "training_precision", "budget", "violations": [{"guard",
+            "reason"}]}; empty where nothing was examined.
         curve: training curve, a list of {"epoch", "step", "seconds", "train_loss", "valid_loss"}.
         environment: device, threads, processor, memory, load.
         versions: package -> version.
@@ -48,6 +50,7 @@ class Record:
     scores: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
+    protocol: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)

@@ -65,6 +65,9 @@ def resolve(config: DictConfig, choices: Choices) -> Run:
         raise ConfigError(f"seed={seed!r}, expected a non-negative integer")
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise ConfigError(f"threads={threads!r}, expected a positive integer or null")
+    trials = settings.get("trials")
+    if trials is not None and (not isinstance(trials, int) or trials < 1):
+        raise ConfigError(f"trials={trials!r}, expected a positive integer or null")
     device = settings.get("device")
     if not isinstance(device, str) or device.partition(":")[0] not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device={device!r}, expected auto, cpu or cuda")
@@ -201,6 +204,7 @@ def _compute(
     hooks.run_started(config=config, run_id=run_id)
     around = Surroundings(
         device=run.device,
+        data=data.folder_of(run.data, config["task"]["dataset"]),
         sealed=(run.data, run.store.root / "records"),
         workspace=run.store.workspace(run_id),
         logger=build(config["logger"], "logger") if config.get("logger") else None,
@@ -229,6 +233,7 @@ def _facts(run: Run, digest: str) -> dict[str, Any]:
     return {
         "name": run.choices.solver,
         "overrides": list(run.choices.overrides),
+        "trials": run.config.get("trials"),
         "plugin": plugin.distribution,
         "version": plugin.version,
         "task": {"track": run.choices.track, "digest": digest},

@@ -27,6 +27,7 @@ _SPELT_OUT = {
     "seed",
     "device",
     "threads",
+    "trials",
     "store",
     "data",
     "logger",
@@ -115,6 +116,8 @@ def command_of(record: Record) -> str:
     words += [f"seed={record.seed}", f"device={record.device}"]
     if config.get("threads") is not None:
         words.append(f"threads={config['threads']}")
+    if config.get("trials") is not None:
+        words.append(f"trials={config['trials']}")
     overrides = [str(o) for o in solver.get("overrides") or ()]
     words += [o for o in overrides if o.partition("=")[0] not in _SPELT_OUT]
     return "pdebench run " + shlex.join(words)

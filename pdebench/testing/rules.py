@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -13,7 +13,7 @@ from pdebench.access import grant_problem, grant_samples
 from pdebench.harness.answer import checked
 from pdebench.harness.evaluate import seed_everything
 from pdebench.problem import Problem, Solution
-from pdebench.solver import Solver
+from pdebench.solver import Budget, Solver
 from pdebench.task import Task
 
 # Float32 sums in another order (batch of 1 against 5) differ by a few units in the last place per
@@ -89,6 +89,21 @@ def _round_trip(make: Make, task: Task) -> str | None:
     )
 
 
+def _validation(make: Make, task: Task) -> str | None:
+    """Fit one epoch, so that there is nothing to choose, beside two different valid splits."""
+    once = replace(task, budget=Budget(epochs=1))
+    first = _fitted(make, once)
+    if first.num_parameters == 0:
+        return None
+    seed_everything(0)
+    second = make()
+    train = grant_samples(task.samples("train"), second)
+    second.fit(train, train[-len(task.samples("valid")) :], once.budget)
+    problem = task.samples("test").problem
+    said = "one epoch beside another validation split ends elsewhere"
+    return _compare(_answer(second, problem).u, _answer(first, problem).u, said, 0.0)
+
+
 def _global_state(make: Make, task: Task) -> str | None:
     before = _settings()
     problem = task.samples("test").problem
@@ -151,6 +166,12 @@ RULES = (
         "records keep the fitted state so that others can solve with it",
         "write every fitted tensor in save and read it in load",
         _round_trip,
+    ),
+    Rule(
+        "validation is for choosing",
+        "scalings and weights come from train; valid only says which epoch was best",
+        "fit normalisation on train alone and take no gradient on valid",
+        _validation,
     ),
     Rule(
         "no global state",
