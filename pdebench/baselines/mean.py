@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar, final
 
+import torch
 from torch import Tensor
 
 from pdebench.errors import SolverError
@@ -17,7 +18,8 @@ class Mean(Solver):
 
         u(t, c) = mean over training samples and points of the target u(t, c, x)
 
-    A single number per time and channel, so that it applies to every resolution and geometry. By
+    A single number per time and channel, so that it applies to every resolution and geometry; times
+    beyond those of the training targets get the last one's. By
     construction its VRMSE is about 1 on data without a mean field.
     """
 
@@ -44,8 +46,11 @@ class Mean(Solver):
             raise SolverError("mean was asked to solve before fit or load; call one of them first")
         first = next(iter(problem.inputs.values()))
         space = problem.domain.shape
-        mean = self._mean.to(first).view(1, *self._mean.shape, *(1,) * len(space))
-        return Solution(mean.expand(len(problem), *self._mean.shape, *space).contiguous())
+        known = self._mean.to(first)
+        if problem.times is not None:
+            known = known[torch.arange(len(problem.times)).clamp_max(len(known) - 1)]
+        mean = known.view(1, *known.shape, *(1,) * len(space))
+        return Solution(mean.expand(len(problem), *known.shape, *space).contiguous())
 
     @property
     def num_parameters(self) -> int:

@@ -178,10 +178,11 @@ def _run(solver: Solver, task: Task, seed: int, around: Surroundings, outcome: O
         seed_everything(seed)
         try:
             _score_split(solver, task, split, samples, device, around, outcome, position == 0)
-        except Diverged as error:  # off its distribution: told there, and the headline stays
+        except (Diverged, Unsupported) as error:  # off its distribution: the headline stays
             if position == 0:
                 raise
-            told = {"not_applicable": f"diverged: {error}"}
+            kind = "diverged" if isinstance(error, Diverged) else "unsupported"
+            told = {"not_applicable": f"{kind}: {error}"}
             outcome.scores[split] = {metric.short: told for metric in task.metrics}
 
 

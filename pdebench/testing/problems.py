@@ -95,6 +95,9 @@ class _Laplace(Equation):
     def residual(self, u: Tensor, problem: Problem) -> Tensor:
         return 4 * math.pi**2 * 5 * u - problem.input  # every right-hand side below has |k|^2 = 5
 
+    def symbol(self, wavenumbers: tuple[Tensor, ...]) -> Tensor:
+        return wavenumbers[0] ** 2 + wavenumbers[1] ** 2
+
 
 @final
 class SteadyModes(Dataset):
