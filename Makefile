@@ -11,7 +11,7 @@ SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small turbulence test test-slow test-lower check format bench validate clean
+.PHONY: help install demo small turbulence test test-slow test-lower check format bench boards validate clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ turbulence: install ## label-free against labelled against LES, three seeds, abo
 	$(BIN)/pdebench run -m task=turbulence/hit_les_decaying track=small threads=1 seed=0,1,2 \
 	  track.budget.epochs=100 solver=persistence,coarse_dns,les_smagorinsky,les_dynamic,les_wale,lesnets,lesnets_labelled
 	$(BIN)/pdebench board --task 'turbulence/hit*' --out leaderboards/turbulence --title "Filtered turbulence"
+
+boards: install ## every task on the tiny track, floors, fno and its classical ladder: leaderboards/tiny; ONLY=word for some
+	BIN=$(BIN) bash .ci/boards $(ONLY)
 
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from pdebench.domain import Grid
 from pdebench.equation import Equation
 from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.filters import FilterKind, filtered
+from pdebench.equations.tensors import products
 from pdebench.errors import ConfigError
 from pdebench.files import Layout, Stored, Variable
 from pdebench.generated import GeneratedDataset, check_counts
@@ -23,14 +24,26 @@ from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
 from pdebench.spectral import Modes, resample
+from pdebench_turbulence.statistics import flow_statistics
 
 NAME, VERSION = "turbulence/isotropic", "1"
 _LENGTH = 2 * math.pi
 _BAND = 10  # largest wavenumber of the initial field
 _FIELDS = ("velocity", "viscosity")
+_STATISTICS = {
+    "energy": "<|u|^2> / 2",
+    "dissipation": "nu <|grad u|^2>",
+    "reynolds": "Re_lambda",
+    "resolution": "k_max eta, k_max = N / 2",
+    "length": "integral scale",
+    "skewness": "of the longitudinal derivative",
+}
 _SHIFTS = {
     "test_fine": "the test flows, filtered to a grid twice as fine",
     "ood_viscosity": "half the viscosity: smaller eddies than any in training, below the filter",
+    "ood_peak": "initial energy at twice the wavenumber: smaller eddies, and a shorter turnover "
+    "than any in training",
+    "ood_decaying": "the force is switched off: energy that training always replaced runs out",
 }
 
 
@@ -61,12 +74,16 @@ def draw_velocity(stream: str, index: int, grid: int, peak: float) -> Tensor:
 @final
 @dataclass(frozen=True)
 class Flow:
-    """What distinguishes a split: viscosity, grid of the simulation, stored grid, random stream."""
+    """What distinguishes a split: viscosity, grid of the simulation, stored grid, random stream,
+    wavenumber of the initial energy, power of the force.
+    """
 
     viscosity: float
     dns_grid: int
     les_grid: int
     stream: str
+    peak: float
+    power: float
 
 
 @final
@@ -79,10 +96,9 @@ class IsotropicRecipe(Recipe):
     frames: int
     spacing: float
     spin_up: float
-    peak: float
-    power: float
     filter_kind: FilterKind
     solver: Solver
+    stress_frames: int
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -92,48 +108,82 @@ class IsotropicRecipe(Recipe):
     def shard(self) -> int:
         return 1
 
-    def simulated(self, split: str, index: int, refine: float = 1.0) -> Tensor:
-        """Return the filtered frames (T + 1, 3, n, n, n), float64, on the split's stored grid."""
+    def simulated(self, split: str, index: int, refine: float = 1.0) -> tuple[Tensor, Modes]:
+        """Return the frames (T + 1, 3, N, N, N), float64, of the simulation, and its modes."""
         flow = self.flows[split]
         n = round(flow.dns_grid * refine)
         grid = Grid.torus((n, n, n), _LENGTH)
-        u0 = draw_velocity(flow.stream, index, n, self.peak)
+        u0 = draw_velocity(flow.stream, index, n, flow.peak)
         times = self.spin_up + self.spacing * torch.arange(self.frames + 1, dtype=torch.float64)
         problem = Problem(
-            FilteredNavierStokes(power=self.power),
+            FilteredNavierStokes(power=flow.power),
             grid,
             {"velocity": u0[None]},
             times=times,
             parameters={"viscosity": torch.tensor([flow.viscosity], dtype=torch.float64)},
         )
         self.solver.prepare(problem)
-        u = self.solver.solve(problem).u[0]
-        width = _LENGTH / flow.les_grid
-        coarse = filtered(u, self.filter_kind, width, Modes.of(grid.shape, grid.extent))
-        return resample(coarse, (flow.les_grid,) * 3)
+        return self.solver.solve(problem).u[0], Modes.of(grid.shape, grid.extent)
+
+    def filtered(self, split: str, u: Tensor, modes: Modes) -> Tensor:
+        """Return frames (..., n, n, n) on the split's stored grid."""
+        n = self.flows[split].les_grid
+        return resample(filtered(u, self.filter_kind, _LENGTH / n, modes), (n, n, n))
+
+    def stress(self, split: str, u: Tensor, modes: Modes) -> Tensor:
+        """Return tau_ij = (u_i u_j)~ - u~_i u~_j, (T, 6, n, n, n), on the split's stored grid.
+
+        Products are formed on 3/2 of the simulation's points, where none aliases, before the
+        truncation to the stored grid. tau_ii >= 0 for filters that are positive: gaussian and box.
+        """
+        n, fine = self.flows[split].les_grid, modes.padded
+        frames = []
+        for v in resample(u, fine.shape):
+            width, kind = _LENGTH / n, self.filter_kind
+            total = filtered(products(v, fine), kind, width, fine)
+            tau = total - products(filtered(v, kind, width, fine), fine)
+            frames.append(resample(tau, (n, n, n)))
+        return torch.stack(frames)
 
     def make(self, split: str, indices: range) -> Mapping[str, NDArray[Any]]:
-        made = [self.simulated(split, index).float().numpy() for index in indices]
+        rows: dict[str, list[Any]] = {name: [] for name in self.layout(split).variables}
         viscosity = self.flows[split].viscosity
-        return {
-            "velocity": np.stack(made),
-            "viscosity": np.full(len(made), viscosity, np.float32),
-        }
+        for index in indices:
+            u, modes = self.simulated(split, index)
+            rows["velocity"].append(self.filtered(split, u, modes).float().numpy())
+            rows["viscosity"].append(viscosity)
+            if self.stress_frames:
+                kept = u[: self.stress_frames]
+                rows["stress"].append(self.stress(split, kept, modes).float().numpy())
+                largest = modes.shape[0] / 2  # of the solver's default, 3/2 of the points
+                found = flow_statistics(u[0].double(), viscosity, modes, largest)
+                for name in _STATISTICS:
+                    rows[name].append(getattr(found, name))
+        return {name: np.asarray(values, np.float32) for name, values in rows.items()}
 
     def layout(self, split: str) -> Layout:
         n = self.flows[split].les_grid
         points = (_LENGTH * np.arange(n) / n, "1")
-        return Layout(
-            {
-                "velocity": Variable(("time", "channel", "x", "y", "z"), "1", "filtered velocity"),
-                "viscosity": Variable((), "1", "kinematic viscosity nu"),
-            },
-            {
-                "time": (self.spacing * np.arange(self.frames + 1), "1"),
-                "channel": (np.array(["velocity_x", "velocity_y", "velocity_z"]), "1"),
-                **dict.fromkeys("xyz", points),
-            },
-        )
+        time = self.spacing * np.arange(self.frames + 1)
+        variables = {
+            "velocity": Variable(("time", "channel", "x", "y", "z"), "1", "filtered velocity"),
+            "viscosity": Variable((), "1", "kinematic viscosity nu"),
+        }
+        coordinates = {
+            "time": (time, "1"),
+            "channel": (np.array(["velocity_x", "velocity_y", "velocity_z"]), "1"),
+            **dict.fromkeys("xyz", points),
+        }
+        if self.stress_frames:
+            axes = ("stress_time", "component", "x", "y", "z")
+            variables["stress"] = Variable(axes, "1", "subgrid stress (u_i u_j)~ - u~_i u~_j")
+            for name, summary in _STATISTICS.items():
+                variables[name] = Variable(
+                    (), "1", f"of the simulation at the first frame: {summary}"
+                )
+            coordinates["stress_time"] = (time[: self.stress_frames], "1")
+            coordinates["component"] = (np.array(["xx", "xy", "xz", "yy", "yz", "zz"]), "1")
+        return Layout(variables, coordinates)
 
 
 class _Trajectories(Source):
@@ -172,7 +222,8 @@ class Isotropic(GeneratedDataset):
     start from forced turbulence on 256^3; here from a random solenoidal field with
     E(k) ~ k^4 exp(-2 (k / peak)^2) and <|u|^2> = 3, run for ``spin_up`` first. The equation of the
     stored fields has a subgrid stress that no data set can give: a solver chooses its closure.
-    Splits: train, valid, test, test_fine, ood_viscosity.
+    Splits: train, valid, test, test_fine, ood_viscosity (nu / 2), ood_peak (2 peak), and for driven
+    flow ood_decaying (no force).
 
     Args:
         viscosity: nu.
@@ -186,6 +237,8 @@ class Isotropic(GeneratedDataset):
         peak: wavenumber of the initial field's largest energy.
         power: P_in of the forcing; 0 for decaying flow.
         filter_kind: sharp, gaussian or box.
+        stress_frames: first frames whose subgrid stress is stored, too, together with statistics of
+            the simulation: Re_lambda, k_max eta, integral scale, skewness, energy, dissipation.
         workers: processes; None for one per core. Does not change the samples.
     """
 
@@ -202,6 +255,7 @@ class Isotropic(GeneratedDataset):
         peak: float = 3.0,
         power: float = 0.0,
         filter_kind: FilterKind = "sharp",
+        stress_frames: int = 0,
         workers: int | None = None,
     ) -> None:
         if viscosity <= 0:
@@ -219,7 +273,11 @@ class Isotropic(GeneratedDataset):
                 f"dataset.spacing={spacing}, spin_up={spin_up}, power={power}: expected a positive "
                 "spacing, and neither of the others negative"
             )
-        base = Flow(viscosity, dns_grid, les_grid, f"{NAME}@{VERSION}/test")
+        if not 0 <= stress_frames <= frames + 1:
+            raise ConfigError(
+                f"dataset.stress_frames={stress_frames}, expected 0 to frames + 1 = {frames + 1}"
+            )
+        base = Flow(viscosity, dns_grid, les_grid, f"{NAME}@{VERSION}/test", peak, power)
         flows = {
             name: replace(base, stream=f"{NAME}@{VERSION}/{name}")
             for name in ("train", "valid", "test")
@@ -228,10 +286,15 @@ class Isotropic(GeneratedDataset):
         flows["ood_viscosity"] = replace(
             base, viscosity=viscosity / 2, stream=f"{NAME}@{VERSION}/ood_viscosity"
         )
+        flows["ood_peak"] = replace(base, peak=2 * peak, stream=f"{NAME}@{VERSION}/ood_peak")
+        if power:
+            flows["ood_decaying"] = replace(
+                base, power=0.0, stream=f"{NAME}@{VERSION}/ood_decaying"
+            )
         check_counts(counts, tuple(flows))
         flows = {split: flows[split] for split in counts}
         recipe = IsotropicRecipe(
-            flows, dict(counts), frames, spacing, spin_up, peak, power, filter_kind, solver
+            flows, dict(counts), frames, spacing, spin_up, filter_kind, solver, stress_frames
         )
         settings = {
             "viscosity": viscosity,
@@ -244,6 +307,8 @@ class Isotropic(GeneratedDataset):
             "power": power,
             "filter": filter_kind,
         }
+        if stress_frames:
+            settings["stress_frames"] = stress_frames
         kind = "driven" if power else "decaying"
         card = Card(
             name=NAME,
@@ -259,16 +324,18 @@ class Isotropic(GeneratedDataset):
             shifts={key: why for key, why in _SHIFTS.items() if key in counts},
         )
         super().__init__(card, recipe, settings, workers)
-        self._flows, self._power, self._simulated = flows, power, recipe.simulated
+        self._flows, self._power, self._made_by = flows, power, recipe
 
     @property
     def equation(self) -> Equation:
         return FilteredNavierStokes(dealias="padding", power=self._power)
 
     def source(self, split: str, stored: Stored) -> Source:
-        return _Trajectories(stored, self._flows[split].les_grid, self._power)
+        flow = self._flows[split]
+        return _Trajectories(stored, flow.les_grid, flow.power)
 
     def finer(self, split: str, indices: range) -> Iterator[Tensor]:
         """Solve on a grid 4/3 as fine, the step shrinking with it: twice as fine costs 16 times."""
         for index in indices:
-            yield self._simulated(split, index, refine=4 / 3)[1:]
+            u, modes = self._made_by.simulated(split, index, refine=4 / 3)
+            yield self._made_by.filtered(split, u[1:], modes)

@@ -7,11 +7,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from pdebench_spectral.large_eddy import LargeEddy
 from pdebench_turbulence.isotropic import Isotropic, draw_velocity
 
+from pdebench.config import compose
 from pdebench.domain import Grid
 from pdebench.equations.filtered_flow import FilteredNavierStokes
+from pdebench.equations.filters import filtered
 from pdebench.errors import ConfigError, DataError
 from pdebench.spectral import Modes, energy_spectrum, resample
 
@@ -88,6 +91,54 @@ def test_sample_does_not_depend_on_how_many(made: tuple[Isotropic, Path], tmp_pa
         assert np.allclose(many["velocity"][:1], one["velocity"][:1], atol=1e-6)
 
 
+def test_subgrid_stress_closes_the_filtered_flux(tmp_path: Path) -> None:
+    """Stored: tau of a positive filter, tau_ii >= 0 up to the truncation, and (u u)~ = u~ u~ + tau
+    on the simulation's grid; statistics of a resolved flow.
+    """
+    counts = {"test": 1, "ood_decaying": 1, "ood_peak": 1}
+    data = isotropic(power=0.5, filter_kind="gaussian", stress_frames=2, counts=counts)
+    data.prepare(tmp_path)
+    with h5py.File(tmp_path / "test.h5") as stored:
+        tau = torch.from_numpy(stored["stress"][0])
+        numbers = {name: float(stored[name][0]) for name in ("reynolds", "resolution", "energy")}
+    assert tau.shape == (2, 6, 10, 10, 10)
+    recipe = data.recipe
+    u, modes = recipe.simulated("test", 0)
+    same = recipe.stress("test", u[:1], modes)
+    assert torch.allclose(same[0].float(), tau[0], atol=1e-5)
+    trace = tau[:, 0] + tau[:, 3] + tau[:, 5]
+    assert float(trace.mean()) > 0
+    assert float(trace.min()) > -0.05 * float(trace.max())  # what the truncation cut away
+    whole = float(u[0].square().sum(0).mean())
+    smooth = filtered(u[0], "gaussian", 2 * math.pi / 10, modes)
+    # the filter keeps means: what it took from the energy is the mean of the trace
+    taken = whole - float(smooth.square().sum(0).mean())
+    assert float(trace[0].mean()) == pytest.approx(taken, rel=1e-5)
+    assert numbers["energy"] == pytest.approx(whole / 2, rel=1e-5)
+    assert numbers["reynolds"] > 5 and numbers["resolution"] > 1.5
+
+
+def test_shifts_change_one_thing(tmp_path: Path) -> None:
+    counts = {"test": 1, "ood_decaying": 1, "ood_peak": 1}
+    data = isotropic(power=2.0, counts=counts)
+    data.prepare(tmp_path)
+    energy = {s: data.split(s).target.square().mean((2, 3, 4, 5)).mul(1.5)[0] for s in counts}
+    assert energy["ood_decaying"][1] < energy["ood_decaying"][0]
+    assert data.split("ood_decaying").problem.equation.power == 0
+    assert data.split("test").problem.equation.power == 2.0
+    with pytest.raises(ConfigError, match=r"dataset\.counts="):
+        isotropic(counts={"ood_decaying": 1})  # nothing to switch off
+
+
+@pytest.mark.parametrize("track", ["tiny", "small", "paper"])
+@pytest.mark.parametrize("task", ["hit_evolve", "hit_les_decaying", "hit_les_driven"])
+def test_every_track_builds(track: str, task: str) -> None:
+    data = instantiate(
+        compose([f"task=turbulence/{task}", f"track={track}"]).dataset, _convert_="all"
+    )
+    assert {s for s in data.card.splits if s.startswith(("ood", "test_"))} == set(data.card.shifts)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -97,6 +148,7 @@ def test_sample_does_not_depend_on_how_many(made: tuple[Isotropic, Path], tmp_pa
         ({"frames": 1}, r"dataset\.frames=1"),
         ({"counts": {"tests": 1}}, r"dataset\.counts="),
         ({"power": -1.0}, r"power=-1\.0"),
+        ({"stress_frames": 9}, r"dataset\.stress_frames=9, expected 0 to frames \+ 1 = 3"),
     ],
 )
 def test_arguments_are_checked(changes: dict, said: str) -> None:
