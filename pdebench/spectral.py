@@ -35,7 +35,8 @@ class Modes:
     Attributes:
         shape: points per axis.
         extent: lengths of the axes.
-        k: wavenumber of every axis, each broadcastable to S_half, rad per unit length.
+        k: wavenumber of every axis, each broadcastable to S_half, rad per unit length; the last
+            may end early, see `pruned`.
     """
 
     shape: tuple[int, ...]
@@ -93,7 +94,7 @@ class Modes:
         slopes: list[Tensor] = []
         for axis, (k, num) in enumerate(zip(self.k, self.shape, strict=True)):
             slope = 1j * k
-            if num % 2 == 0:
+            if num % 2 == 0 and slope.shape[axis] > num // 2:  # the last axis may end early
                 slope.select(axis, num // 2).zero_()
             slopes.append(slope)
         return tuple(slopes)
@@ -111,6 +112,21 @@ class Modes:
         return torch.stack(torch.broadcast_tensors(*parts)).all(0)
 
     @cached_property
+    def kept_slopes(self) -> tuple[Tensor, ...]:
+        """The multipliers of the first derivatives, zero off the two-thirds rule's modes."""
+        return tuple(slope * self.kept for slope in self.slopes)
+
+    @cached_property
+    def pruned(self) -> "Modes":
+        """The same grid without the columns of the last axis that the two-thirds rule drops.
+
+        Spectra end after ceil(n/3) columns; transforms along the other axes leave the rest out.
+        For states that hold kept modes alone.
+        """
+        columns = math.ceil(self.shape[-1] / 3)
+        return Modes(self.shape, self.extent, (*self.k[:-1], self.k[-1][..., :columns]))
+
+    @cached_property
     def padded(self) -> "Modes":
         """The modes of a grid with 3/2 of the points, even numbers: products do not alias there."""
         shape = tuple(2 * math.ceil(0.75 * n) for n in self.shape)
@@ -118,11 +134,16 @@ class Modes:
 
     def forward(self, field: Tensor) -> Tensor:
         """Return the spectrum (..., *S_half) of a real field (..., *S)."""
-        return torch.fft.rfftn(field, dim=self.dims)
+        columns = self.k[-1].shape[-1]
+        if columns == self.shape[-1] // 2 + 1:
+            return torch.fft.rfftn(field, dim=self.dims)
+        return torch.fft.fftn(torch.fft.rfft(field)[..., :columns], dim=self.dims[:-1])
 
     def inverse(self, spectrum: Tensor) -> Tensor:
         """Return the real field (..., *S) of a spectrum (..., *S_half)."""
-        return torch.fft.irfftn(spectrum, s=self.shape, dim=self.dims)
+        if self.k[-1].shape[-1] == self.shape[-1] // 2 + 1:
+            return torch.fft.irfftn(spectrum, s=self.shape, dim=self.dims)
+        return torch.fft.irfft(torch.fft.ifftn(spectrum, dim=self.dims[:-1]), n=self.shape[-1])
 
     def velocity(self, vorticity: Tensor) -> Tensor:
         """Return the spectrum (..., 2, *S_half) of u = (psi_y, -psi_x), -lap psi = w, from w's."""
@@ -137,7 +158,9 @@ class Modes:
         for slope, part in zip(self.slopes[1:], parts[1:], strict=True):
             divergence = divergence + slope * part
         potential = divergence * self._inverse_slope  # -lap p = div u
-        return u + torch.stack([slope * potential for slope in self.slopes], channel)
+        moved = [torch.addcmul(part, slope, potential)
+                 for part, slope in zip(parts, self.slopes, strict=True)]  # fmt: skip
+        return torch.stack(moved, channel)
 
     @cached_property
     def _inverse_slope(self) -> Tensor:

@@ -62,7 +62,7 @@ class Smagorinsky(Closure):
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
         s = tensors.strain(u_hat, modes)
         size = tensors.magnitude(s, modes).unsqueeze(-len(modes.shape) - 1)
-        return (-2 * self.width**2 * self.coefficient) * (size * s)
+        return (-2 * self.width**2 * self.coefficient * size) * s
 
 
 @final
@@ -94,26 +94,30 @@ class DynamicSmagorinsky(Closure):
 
     def coefficient(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor:
         """Return C of every frame, (...), unclipped."""
+        return self._model(u, u_hat, modes)[0]
+
+    def _model(self, u: Tensor, u_hat: Tensor, modes: Modes) -> tuple[Tensor, Tensor]:
+        """Return C (...) and |S| S, packed."""
         dim = len(modes.shape)
         g = response(self.test_filter, self.ratio * self.width, modes).to(u)
         s = tensors.strain(u_hat, modes)
-        size = tensors.magnitude(s, modes).unsqueeze(-dim - 1)
+        sized = tensors.magnitude(s, modes).unsqueeze(-dim - 1) * s
         u_test = modes.inverse(u_hat * g)
         s_test = tensors.strain(u_hat * g, modes)
         size_test = tensors.magnitude(s_test, modes).unsqueeze(-dim - 1)
         leonard = modes.inverse(modes.forward(tensors.products(u, modes)) * g)
         leonard = leonard - tensors.products(u_test, modes)
-        m = modes.inverse(modes.forward(size * s) * g) - self.ratio**2 * size_test * s_test
+        m = modes.inverse(modes.forward(sized) * g) - self.ratio**2 * size_test * s_test
         m = 2 * self.width**2 * m  # traceless, so the trace of L does not matter
         space = modes.dims
         over = tensors.contracted(m, m, modes).mean(space)
-        return tensors.contracted(leonard, m, modes).mean(space) / torch.where(over > 0, over, 1.0)
+        along = tensors.contracted(leonard, m, modes).mean(space)
+        return along / torch.where(over > 0, over, 1.0), sized
 
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
-        c = self.coefficient(u, u_hat, modes)
+        c, sized = self._model(u, u_hat, modes)
         c = c.clamp_min(0) if self.clip else c
-        shaped = c.view(*c.shape, *(1,) * (len(modes.shape) + 1))
-        return Smagorinsky(self.width, shaped).stress(u, u_hat, modes)
+        return -2 * self.width**2 * c.view(*c.shape, *(1,) * (len(modes.shape) + 1)) * sized
 
 
 @final
@@ -141,7 +145,10 @@ class Wale(Closure):
         dim = len(modes.shape)
         g = tensors.gradient(u_hat, modes)
         rows = [row.unbind(-dim - 1) for row in g.unbind(-dim - 2)]
-        halves = [(rows[i][j] + rows[j][i]) / 2 for i, j in tensors.pairs(dim)]
+        halves = [
+            rows[i][i] if i == j else (rows[i][j] + rows[j][i]).mul(0.5)
+            for i, j in tensors.pairs(dim)
+        ]
         s, viscosity = tensors.packed(halves, modes), wale_rate(rows)
         return (self.constant * self.width) ** 2 * viscosity, s
 
@@ -151,7 +158,7 @@ class Wale(Closure):
 
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
         viscosity, s = self._model(u_hat, modes)
-        return -2 * viscosity.unsqueeze(-len(modes.shape) - 1) * s
+        return viscosity.mul(-2).unsqueeze(-len(modes.shape) - 1) * s
 
 
 @final

@@ -75,7 +75,8 @@ class FilteredNavierStokes(Equation):
         u_hat: (..., d, *S_half); force: a field (..., d, *S), length/s^2; u: the field of u_hat
         where it is at hand.
         """
-        rate = -tensors.stress_divergence(self._flux(u_hat, u, modes), modes)
+        kept = modes.kept_slopes if self.dealias == "two_thirds" else None
+        rate = tensors.stress_divergence(self._flux(u_hat, u, modes), modes, kept).neg()
         if force is not None:
             rate = rate + modes.forward(force)
         if self.power:
@@ -84,7 +85,7 @@ class FilteredNavierStokes(Equation):
         return modes.project(rate)
 
     def _flux(self, u_hat: Tensor, u: Tensor | None, modes: Modes) -> Tensor:
-        """Return the spectrum of u_i u_j + tau_ij, packed, (..., P, *S_half)."""
+        """Return the spectrum of u_i u_j + tau_ij, packed, (..., P, *S_half), not yet cut."""
         pad = self.dealias == "padding"
         fine = modes.padded if pad else modes
         v_hat = resample_spectrum(u_hat, modes.shape, fine.shape) if pad else u_hat
@@ -94,7 +95,7 @@ class FilteredNavierStokes(Equation):
         flux = fine.forward(total if tau is None else total + tau)
         if pad:
             return resample_spectrum(flux, fine.shape, modes.shape)
-        return flux * modes.kept if self.dealias == "two_thirds" else flux
+        return flux
 
     def tendency(
         self, u: Tensor, viscosity: Tensor | float, modes: Modes, force: Tensor | None = None

@@ -41,8 +41,8 @@ def contracted(a: Tensor, b: Tensor, modes: Modes) -> Tensor:
     terms = zip(pairs(dim), parts(a, modes), parts(b, modes), strict=True)
     total: Tensor | None = None
     for (i, j), x, y in terms:
-        term = x * y if i == j else 2 * x * y
-        total = term if total is None else total + term
+        times = 1 if i == j else 2
+        total = x * y if total is None else torch.addcmul(total, x, y, value=times)
     assert total is not None
     return total
 
@@ -50,7 +50,9 @@ def contracted(a: Tensor, b: Tensor, modes: Modes) -> Tensor:
 def products(u: Tensor, modes: Modes) -> Tensor:
     """Return u_i u_j, packed, (..., P, *S)."""
     u_ = parts(u, modes)
-    return packed([u_[i] * u_[j] for i, j in pairs(len(u_))], modes)
+    channel = -len(modes.shape) - 1
+    rows = [one.unsqueeze(channel) * u.narrow(channel, i, len(u_) - i) for i, one in enumerate(u_)]
+    return torch.cat(rows, channel)
 
 
 def gradient(u_hat: Tensor, modes: Modes) -> Tensor:
@@ -63,24 +65,36 @@ def strain(u_hat: Tensor, modes: Modes) -> Tensor:
     """Return S_ij = (d_i u_j + d_j u_i) / 2, packed, of a spectrum (..., d, *S_half)."""
     u_, k = parts(u_hat, modes), modes.slopes
     return modes.inverse(
-        packed([0.5 * (k[i] * u_[j] + k[j] * u_[i]) for i, j in pairs(len(u_))], modes)
+        packed(
+            [
+                k[i] * u_[i] if i == j else torch.addcmul(0.5 * k[i] * u_[j], 0.5 * k[j], u_[i])
+                for i, j in pairs(len(u_))
+            ],
+            modes,
+        )
     )
 
 
 def magnitude(s: Tensor, modes: Modes) -> Tensor:
     """Return |S| = (2 S_ij S_ij)^{1/2}, (..., *S); its gradient is zero, not NaN, where S is."""
     square = 2 * contracted(s, s, modes)
-    return torch.where(square > 0, square.clamp_min(torch.finfo(square.dtype).tiny), 0.0).pow(0.5)
+    return torch.where(square > 0, square.clamp_min(torch.finfo(square.dtype).tiny), 0.0).sqrt()
 
 
-def stress_divergence(tau_hat: Tensor, modes: Modes) -> Tensor:
-    """Return d_j tau_ij as a spectrum (..., d, *S_half) of a packed one (..., P, *S_half)."""
+def stress_divergence(
+    tau_hat: Tensor, modes: Modes, slopes: tuple[Tensor, ...] | None = None
+) -> Tensor:
+    """Return d_j tau_ij as a spectrum (..., d, *S_half) of a packed one (..., P, *S_half).
+
+    ``slopes`` replace the multipliers of the derivatives, such as those cut to some modes.
+    """
+    k = modes.slopes if slopes is None else slopes
     dim = len(modes.shape)
     found = dict(zip(pairs(dim), parts(tau_hat, modes), strict=True))
     rows: list[Tensor] = []
     for i in range(dim):
-        row = modes.slopes[0] * found[0, i]
+        row = k[0] * found[0, i]
         for j in range(1, dim):
-            row = row + modes.slopes[j] * found[min(i, j), max(i, j)]
+            row = torch.addcmul(row, k[j], found[min(i, j), max(i, j)])
         rows.append(row)
     return packed(rows, modes)
