@@ -18,13 +18,14 @@ from pdebench.harness.answer import checked
 from pdebench.harness.draft import task_facts
 from pdebench.harness.environment import environment, versions
 from pdebench.harness.guard import sealed
+from pdebench.harness.iterates import iterates
 from pdebench.harness.protocol import batch_dependence, examined
 from pdebench.harness.record import Record, Status
 from pdebench.metric import Metric
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
 from pdebench.session import Session, opened
-from pdebench.solver import Solver
+from pdebench.solver import IterativeSolver, Solver
 from pdebench.task import Task
 
 _EXAMPLES = 2  # samples whose fields are kept for the board's pictures
@@ -258,6 +259,7 @@ def _score_split(
                 outcome.alone = batch_dependence(solver, granted, solution)
         _score(task.metrics, solution, target, problem, collected, refused)
         if headline and number == 0:
+            _keep_iterates(solver, task.metrics[0], granted, problem, target, device, outcome)
             outcome.precision = str(solution.u.dtype).removeprefix("torch.")
             _keep_examples(outcome, problem, solution, target)
     outcome.scores[split] = {name: {"not_applicable": why} for name, why in refused.items()}
@@ -295,6 +297,25 @@ def _score(
             refused[metric.short] = str(error)
             continue
         collected.setdefault(metric.short, []).append(values.detach().cpu())
+
+
+def _keep_iterates(
+    solver: Solver,
+    metric: Metric,
+    granted: Problem,
+    problem: Problem,
+    target: Tensor,
+    device: torch.device,
+    outcome: Outcome,
+) -> None:
+    """Keep the headline error of an iterative solver's iterates against its seconds, one batch."""
+    if not isinstance(solver, IterativeSolver):
+        return
+    try:
+        found = iterates(solver, metric, granted, problem.to("cpu"), target, device)
+    except Unsupported:  # said where the metric was asked for the answer itself
+        return
+    outcome.arrays |= {"iterate/seconds": found[0], f"iterate/{metric.short}": found[1]}
 
 
 def _keep_examples(outcome: Outcome, problem: Problem, solution: Solution, target: Tensor) -> None:

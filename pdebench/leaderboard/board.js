@@ -16,7 +16,7 @@ const heading = (table) => {
 
 const board = (table, content) => {
   const ranking = grid(table, content.shared);
-  const curves = [overTime(table), trainingCurves(table)].filter(Boolean);
+  const curves = [overTime(table), convergenceCurves(table), trainingCurves(table)].filter(Boolean);
   return [heading(table), scatter(table, ranking.reveal), ranking.node,
     h("ul", { class: "notes" }, table.notes.map((note) => h("li", null, note))),
     curves.length ? h("div", { class: "figures" }, curves) : null, pictures(table, content.bar)];

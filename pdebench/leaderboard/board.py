@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
 from pdebench.harness.record import Status
+from pdebench.statistics.diagram import Diagram
 
 RowStatus = Status | Literal["partial", "unranked"]
 
@@ -19,8 +20,7 @@ class Key:
         track: "tiny", "small", "paper", or "" where a run had none.
         device: "cpu" or "cuda".
         hardware: model of the device; with its thread count for a processor.
-        precision: of the arithmetic as the environment states it; "as configured" where it does
-            not.
+        precision: of the answers, such as "float32".
         version: of the task.
         dataset: digest of the data.
         headline: full name of the headline metric, version included.
@@ -68,13 +68,18 @@ class Cost:
     """One phase of one row: median over seeds of the seconds, hull of the seeds' intervals, largest
     peak memory.
 
-    ``solve`` is per sample, the other phases per call.
+    ``solve`` is per sample, the other phases per call. ``noisy``: some seed's interval is wider
+    than its clock was asked for. ``first``: seconds of the first call, compilation included.
+    ``retimed``: all seeds by `pdebench retime`.
     """
 
     seconds: float
     low: float | None = None
     high: float | None = None
     peak_bytes: int | None = None
+    noisy: bool = False
+    first: float | None = None
+    retimed: bool = False
 
 
 @final
@@ -104,6 +109,8 @@ class Versus:
         low: lower end of the 95 % interval of ``speedup``.
         high: upper end.
         break_even: solves after which making the data and the fit have paid for themselves.
+        break_even_low: lower end of its 95 % interval.
+        break_even_high: upper end; None where it reaches "never".
     """
 
     verdict: str
@@ -111,6 +118,45 @@ class Versus:
     low: float | None = None
     high: float | None = None
     break_even: float | None = None
+    break_even_low: float | None = None
+    break_even_high: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Behind:
+    """A row against the first-placed one, on the same samples.
+
+    Attributes:
+        p_value: of no difference, adjusted for all pairs of the table (Holm).
+        delta: Cliff's delta, the share of (seed, seed, sample) where this row is above, minus where
+            it is below.
+        ratio: of the means; None where one is not positive.
+        standardised: paired difference over its standard deviation (Cohen's d_z); None without.
+    """
+
+    p_value: float
+    delta: float
+    ratio: float | None = None
+    standardised: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Protocol:
+    """The guards of a row, over its seeds.
+
+    Attributes:
+        examined: whether every seed's record says.
+        violations: {"guard", "reason"} each, every pair once.
+        trials: configurations tried on valid for this one; None where not declared.
+        precision: of the answers, and of the training where that differs.
+    """
+
+    examined: bool = False
+    violations: tuple[Mapping[str, str], ...] = ()
+    trials: int | None = None
+    precision: str | None = None
 
 
 @final
@@ -157,6 +203,8 @@ class Row:
     front: bool = False
     pretrained: Mapping[str, Any] | None = None
     versus: Versus | None = None
+    behind: Behind | None = None
+    protocol: Protocol = field(default_factory=Protocol)
 
 
 @final
@@ -175,6 +223,7 @@ class Table:
         notes: sentences to print under the table.
         over_time: error over time of the leading rows, or None.
         training: training curves of the leading rows.
+        convergence: error against seconds within a solve, of the iterative rows.
         examples: pictures of the leading rows, or None.
     """
 
@@ -190,6 +239,7 @@ class Table:
     notes: tuple[str, ...]
     over_time: Mapping[str, Any] | None = None
     training: tuple[Mapping[str, Any], ...] = ()
+    convergence: tuple[Mapping[str, Any], ...] = ()
     examples: Mapping[str, Any] | None = None
 
 
@@ -198,8 +248,29 @@ class Table:
 class Board:
     """All tables, and when the newest of their records was made (so that a board depends on its
     records alone).
+
+    ``diagrams`` compare solvers over the tasks of one track and device.
     """
 
     tables: tuple[Table, ...]
     newest: str
     records: int
+    diagrams: tuple["OverTasks", ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class OverTasks:
+    """A critical-difference diagram: solvers that several tables have in common, by average rank.
+
+    Attributes:
+        name: track and device.
+        tasks: the tables' tasks.
+        diagram: average ranks, critical difference, groups, p, cautions.
+        left_out: solvers ranked in some of the tables only.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    diagram: Diagram
+    left_out: tuple[str, ...] = ()

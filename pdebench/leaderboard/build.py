@@ -12,9 +12,10 @@ from pdebench.leaderboard.board import Board, Key, Row, Score, Table
 from pdebench.leaderboard.examples import examples
 from pdebench.leaderboard.identity import key_of
 from pdebench.leaderboard.notes import notes, reference_error
+from pdebench.leaderboard.over_tasks import over_tasks
 from pdebench.leaderboard.pooling import Pool, pools, scores
 from pdebench.leaderboard.ranking import rank
-from pdebench.leaderboard.resampling import Array, Bootstrap
+from pdebench.leaderboard.resampling import Array
 from pdebench.leaderboard.slugs import slugs
 from pdebench.leaderboard.versus import with_versus
 
@@ -44,12 +45,10 @@ def build(records: Iterable[Record], arrays: curves.Arrays = _none) -> Board:
         groups[key_of(record)].append(record)
         total, newest = total + 1, max(newest, record.created)
     keys = sorted(groups, key=lambda key: (key.task, _track(key.track), key))
-    bootstrap = Bootstrap()
     tables = [
-        _table(key, slug, groups[key], arrays, bootstrap)
-        for key, slug in zip(keys, slugs(keys), strict=True)
+        _table(key, slug, groups[key], arrays) for key, slug in zip(keys, slugs(keys), strict=True)
     ]
-    return Board(tuple(tables), newest, total)
+    return Board(tuple(tables), newest, total, tuple(over_tasks(tables)))
 
 
 def _track(name: str) -> int:
@@ -57,9 +56,7 @@ def _track(name: str) -> int:
     return _TRACKS.index(name) if name in _TRACKS else len(_TRACKS)
 
 
-def _table(
-    key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays, bootstrap: Bootstrap
-) -> Table:
+def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays) -> Table:
     pooled = pools(records)
     task = max(records, key=lambda record: (record.created, record.id)).task
     headline = str(task.get("headline", ""))
@@ -69,7 +66,7 @@ def _table(
     ladder = tuple(str(name) for name in task.get("ladder") or ())
     better = metrics[headline].get("better", "lower")
 
-    scored, replicates = _scores(pooled, metrics, splits, bootstrap)
+    scored, replicates = _scores(pooled, metrics, splits)
     unplaced = rows.labelled(
         [
             rows.row_of(pool, own, headline, split, ladder)
@@ -80,12 +77,13 @@ def _table(
     means = np.array([scored[position][split][headline].mean for position in ranked], dtype=float)
     card = _card(records)
     floor = reference_error(card, split, metrics[headline])
-    ranking = rank(means, replicates[:, ranked], better, floor or 0.0)
+    own = [pooled[position].table(split, headline) for position in ranked]
+    ranking = rank([table for table in own if table is not None], better, floor or 0.0)
     if better == "lower":
         compared = with_versus([unplaced[k] for k in ranked], replicates[:, ranked], means.tolist())
         for position, row in zip(ranked, compared, strict=True):
             unplaced[position] = row
-    done = rows.with_front(rows.placed(unplaced, ranked, ranking), headline, split, better)
+    done = rows.with_front(rows.placed(unplaced, ranked, ranking, own), headline, split, better)
     behind = {row.id: pool.records for row, pool in zip(unplaced, pooled, strict=True)}
     replaced = sum(pool.replaced for pool in pooled)
     leading = curves.leading(done, _CURVES)
@@ -103,6 +101,7 @@ def _table(
             done, [unplaced[position] for position in ranked], ranking, floor, replaced, ladder
         ),
         over_time=curves.over_time(leading, behind, arrays, split, headline),
+        convergence=curves.convergence(done, behind, arrays, headline, _CURVES),
         training=curves.training(_fitted(done, behind), behind),
         examples=examples(leading[:_PICTURES], behind, arrays),
     )
@@ -119,16 +118,13 @@ def _scores(
     pooled: Sequence[Pool],
     metrics: Mapping[str, Mapping[str, str]],
     splits: Sequence[str],
-    bootstrap: Bootstrap,
 ) -> tuple[list[dict[str, dict[str, Score]]], Array]:
     """Return each row's scores by split and metric, and the headline's replicates (R, rows)."""
     done: list[dict[str, dict[str, Score]]] = [{split: {} for split in splits} for _ in pooled]
     headline: Array | None = None
     for split in splits:
         for metric, about in metrics.items():
-            column, replicates = scores(
-                pooled, split, metric, about.get("better", "lower"), bootstrap
-            )
+            column, replicates = scores(pooled, split, metric, about.get("better", "lower"))
             headline = replicates if headline is None else headline
             for own, score in zip(done, column, strict=True):
                 if score is not None:

@@ -39,7 +39,8 @@ const solveCell = (row) => {
   const cost = row.costs.solve;
   if (!cost) return h("td", null, "—");
   const factor = cost.seconds ? unitOf(cost.seconds)[2] : 1;
-  return h("td", null, seconds(cost.seconds), " ", h("span", { class: "span opt" }, spanOf(cost.low, cost.high, factor)));
+  return h("td", { title: cost.retimed ? "measured again in turns" : null }, seconds(cost.seconds), " ", h("span", { class: "span opt" }, spanOf(cost.low, cost.high, factor)),
+    cost.noisy ? h("span", { class: "badge ill", title: "the interval is wider than the clock was asked for" }, "noisy") : null);
 };
 
 const statusCell = (row) => h("td", { class: "left opt" }, row.status === "ok" ? "ok" : h("span", { class: "badge ill", title: row.reason }, words(row.status)));
@@ -53,7 +54,27 @@ const versusCell = (row) => {
   const none = versus.speedup < 1 && !(versus.high >= 1) ? "none, " : "";
   return h("td", { class: "opt", title: versus.verdict }, `${none}× ${number(versus.speedup)} `, h("span", { class: "span" }, spanOf(versus.low, versus.high)));
 };
-const breakEvenCell = (row) => h("td", { class: "opt", title: row.versus ? row.versus.verdict : null }, row.versus && finite(row.versus.break_even) ? count(row.versus.break_even) : "—");
+const breakEvenCell = (row) => {
+  const versus = row.versus || {};
+  if (!finite(versus.break_even)) return h("td", { class: "opt", title: versus.verdict || null }, "—");
+  const high = finite(versus.break_even_high) ? `${count(versus.break_even_high)}]` : "never)";
+  return h("td", { class: "opt", title: versus.verdict }, `${count(versus.break_even)} `, finite(versus.break_even_low) ? h("span", { class: "span" }, `[${count(versus.break_even_low)}, ${high}`) : null);
+};
+const behindCell = (row) => {
+  const own = row.behind;
+  if (!own) return h("td", { class: "opt" }, "—");
+  const p = own.p_value < 1e-3 ? "p < 0.001" : `p = ${number(own.p_value)}`;
+  return h("td", { class: "opt", title: `Cliff's delta ${number(own.delta)}${finite(own.standardised) ? `, paired standardised difference ${number(own.standardised)}` : ""}; p adjusted for all pairs (Holm)` },
+    `${finite(own.ratio) ? `× ${number(own.ratio)} ` : ""}`, h("span", { class: "span" }, p));
+};
+const protocolCell = (row) => {
+  const own = row.protocol || {};
+  if (!own.examined) return h("td", { class: "opt left muted" }, "not examined");
+  const trials = own.trials ? `${own.trials} trial${own.trials === 1 ? "" : "s"}` : "trials not declared";
+  if (!own.violations.length) return h("td", { class: "opt left" }, `ok, ${trials}`);
+  const guards = [...new Set(own.violations.map((one) => one.guard))].join(", ");
+  return h("td", { class: "opt left" }, h("span", { class: "badge ill", title: own.violations.map((one) => `${one.guard}: ${one.reason}`).join("\n") }, guards), ` ${trials}`);
+};
 
 // {name, group, by: row -> number or text, cell: row -> td, high: whether large is good}
 const columnsOf = (table) => {
@@ -77,6 +98,8 @@ const columnsOf = (table) => {
   if (table.rows.some((row) => row.versus)) columns.push(
     { name: "speed-up at equal error", classes: "opt", group: "costs", about: "against the classical ladder", by: (row) => (row.versus || {}).speedup, cell: versusCell, high: true },
     { name: "break-even solves", classes: "opt", group: "costs", about: "after which the fit has paid for itself", by: (row) => (row.versus || {}).break_even, cell: breakEvenCell });
+  if (table.rows.some((row) => row.behind)) columns.push(
+    { name: "against the first", classes: "opt", group: "intervals", about: "ratio of the means, and p of the paired test corrected for all pairs", by: (row) => (row.behind || {}).ratio, cell: behindCell });
   for (const metric of Object.keys(table.metrics).filter((name) => name !== headline))
     columns.push({ name: metric, classes: "opt", group: "further metrics", by: mean(split, metric), cell: (row) => scoreCell(row, split, metric), high: better(metric) === "higher" });
   for (const own of shifted)
@@ -84,6 +107,8 @@ const columnsOf = (table) => {
   columns.push(
     { name: "parameters", classes: "opt", group: "costs", by: (row) => row.parameters || null, cell: (row) => h("td", { class: "opt" }, count(row.parameters)) },
     { name: "memory", classes: "opt", group: "costs", about: "largest peak of all phases", by: (row) => peak(row) || null, cell: (row) => h("td", { class: "opt", title: Object.entries(row.costs).filter(([, cost]) => cost.peak_bytes).map(([name, cost]) => `${name} ${memory(cost.peak_bytes)}`).join(", ") }, memory(peak(row))) },
+    { name: "precision", classes: "opt left", group: "runs", by: (row) => (row.protocol || {}).precision || null, cell: (row) => h("td", { class: "opt left" }, (row.protocol || {}).precision || "—") },
+    { name: "protocol", classes: "opt left", group: "runs", about: "guards the row violates, and configurations tried for it", by: (row) => ((row.protocol || {}).violations || []).length, cell: protocolCell },
     { name: "seeds × samples", classes: "opt", group: "runs", by: (row) => row.seeds_ok * row.samples, cell: (row) => h("td", { class: "opt" }, `${row.seeds_ok} × ${row.samples}`) },
     { name: "status", classes: "opt left", group: "runs", by: (row) => row.status, cell: statusCell });
   return columns;

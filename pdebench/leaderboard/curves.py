@@ -63,6 +63,34 @@ def _spread(scores: np.ndarray[Any, Any]) -> dict[str, list[float | None]]:
     return {"mean": rounded(scores.mean(0)), "low": rounded(low), "high": rounded(high)}
 
 
+def convergence(
+    rows: Sequence[Row],
+    records: Mapping[str, Sequence[Record]],
+    arrays: Arrays,
+    metric: str,
+    most: int,
+) -> tuple[dict[str, Any], ...]:
+    """Return error against seconds per sample within one solve of the ranked iterative rows.
+
+    Of each row's first seed: seconds since the start of the solve, scoring not counted, and the
+    mean headline error over the first batch.
+    """
+    done: list[dict[str, Any]] = []
+    for row in rows:
+        if row.place is None or len(done) == most:
+            continue
+        held = arrays(records[row.id][0]) or {}
+        if "iterate/seconds" in held and f"iterate/{metric}" in held:
+            seconds = np.asarray(held["iterate/seconds"], dtype=float)
+            errors = np.asarray(held[f"iterate/{metric}"], dtype=float)
+            batch = errors.shape[1]
+            mean = errors.mean(1)
+            done.append(
+                {"row": row.id, "seconds": rounded(seconds / batch), "error": rounded(mean)}
+            )
+    return tuple(done)
+
+
 def training(
     rows: Sequence[Row], records: Mapping[str, Sequence[Record]]
 ) -> tuple[dict[str, Any], ...]:

@@ -1,6 +1,7 @@
 // What a row opens to: all scores, all costs, and every record with its command, environment and configuration.
 const detail = (row, table, shared) => h("div", { class: "detail" },
-  h("div", null, h("section", null, h("h3", null, "Scores"), scoreTable(row, table), row.reason ? h("p", { class: "muted" }, `${words(row.status)}: ${row.reason}`) : null)),
+  h("div", null, h("section", null, h("h3", null, "Scores"), scoreTable(row, table), row.reason ? h("p", { class: "muted" }, `${words(row.status)}: ${row.reason}`) : null,
+    ((row.protocol || {}).violations || []).map((one) => h("p", { class: "muted" }, `violates ${one.guard}: ${one.reason}`)))),
   h("div", null, h("section", null, h("h3", null, "Costs"), costTable(row), facts(row)),
   h("section", null, h("h3", null, row.runs.length === 1 ? "Record" : `Records (${row.runs.length})`), row.runs.map((run) => runNode(run, shared, row.runs.length === 1)))));
 
@@ -20,7 +21,9 @@ const COSTS = { data: "making the data set", pretrain: "training of the weights 
 const costTable = (row) => {
   const rows = Object.keys(COSTS).filter((phase) => row.costs[phase]);
   if (!rows.length) return h("p", { class: "muted" }, "Nothing was timed.");
-  return simple(["phase", "time", "peak memory"], rows.map((phase) => [COSTS[phase], timed(row.costs[phase]), memory(row.costs[phase].peak_bytes)]));
+  const lines = rows.map((phase) => [COSTS[phase], timed(row.costs[phase]), memory(row.costs[phase].peak_bytes)]);
+  if (finite((row.costs.solve || {}).first)) lines.push(["first solve, compilation included, per call", seconds(row.costs.solve.first), ""]);
+  return simple(["phase", "time", "peak memory"], lines);
 };
 
 const facts = (row) => h("p", { class: "muted" }, [

@@ -67,7 +67,10 @@ def key_of(record: Record) -> Key:
         device=record.device,
         hardware=hardware(record.environment),
         precision=str(
-            record.environment.get("precision") or config.get("precision") or "as configured"
+            record.environment.get("precision")
+            or config.get("precision")
+            or record.protocol.get("precision")
+            or "float32"  # of the stored data, where an older record does not say
         ),
         version=str(task.get("version", "")),
         dataset=str(task.get("digest") or digest(task.get("dataset") or {}, 64)),

@@ -91,6 +91,14 @@ const overTime = (table) => {
     series, xName: "time", yName: table.headline + unitName(table) });
 };
 
+const convergenceCurves = (table) => {
+  if (!(table.convergence || []).length) return null;
+  const rows = rowsById(table), dash = dashes(table.convergence.map((line) => rows.get(line.row)));
+  const series = table.convergence.map((line, k) => ({ row: rows.get(line.row), name: rows.get(line.row).label, xs: line.seconds, ys: line.error, dash: dash[k] }));
+  return lineFigure({ title: "Error against seconds", remark: `Mean ${table.headline} of the iterates of one solve on the first batch; the clock runs inside the iteration only.`,
+    series, xName: "seconds per sample", yName: table.headline + unitName(table), xTick: secondsTick });
+};
+
 const trainingCurves = (table) => {
   if (!table.training.length) return null;
   const rows = rowsById(table), ids = [...new Set(table.training.map((line) => line.row))];

@@ -15,7 +15,7 @@ from pdebench.leaderboard.resampling import LEVEL
 SCHEMA = 1
 # The page and the store have them; a line would be all of it.
 _OF_THE_RECORD = {"environment", "versions", "config"}
-_OF_THE_PLOTS = {"rows", "over_time", "training", "examples", "key"}
+_OF_THE_PLOTS = {"rows", "over_time", "training", "convergence", "examples", "key"}
 
 
 def plain(value: Any) -> Any:
@@ -44,7 +44,7 @@ def row_line(table: Table, row: Row) -> dict[str, Any]:
     own = {
         f.name: getattr(row, f.name)
         for f in fields(row)
-        if f.name not in ("runs", "scores", "costs", "versus")
+        if f.name not in ("runs", "scores", "costs", "versus", "behind", "protocol")
     }
     scores = {
         split: {name: _given(score) for name, score in of.items()}
@@ -53,6 +53,7 @@ def row_line(table: Table, row: Row) -> dict[str, Any]:
     costs = {phase: _given(cost) for phase, cost in row.costs.items()}
     runs = [run_line(run) for run in row.runs]
     versus = None if row.versus is None else _given(row.versus)
+    behind = None if row.behind is None else _given(row.behind)
     return plain(
         {
             "kind": "row",
@@ -61,6 +62,8 @@ def row_line(table: Table, row: Row) -> dict[str, Any]:
             "scores": scores,
             "costs": costs,
             "versus": versus,
+            "behind": behind,
+            "protocol": _given(row.protocol),
             "runs": runs,
         }
     )

@@ -42,8 +42,9 @@ def markdown_from_jsonl(lines: str) -> str:
 
 _FOOTER = (
     "Made by `pdebench board` from the JSON lines beside this file. Errors are means over seeds "
-    "and samples with bootstrap intervals; *rank* is the range of places that the paired "
-    "differences allow; *solve* is online time per sample. How every column is computed: "
+    "and samples with 95 % intervals; *rank* is the range of places that paired tests, corrected "
+    "for their number, allow; *against the first* gives the ratio of the means, the test's p and "
+    "Cliff's delta; *solve* is online time per sample. How every column is computed: "
     "`docs/boards.md`."
 )
 
@@ -85,6 +86,8 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
     columns += [
         (f"on {text(name)}", lambda row, s=name: _score(row, s, headline)) for name in shifted
     ]
+    if any(row.get("behind") for row in rows):
+        columns.append(("Against the first", _behind))
     columns += [
         *(
             [("Pretrain", lambda row: seconds(row["costs"].get("pretrain", {}).get("seconds")))]
@@ -106,6 +109,8 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
             ),
         ),
         ("Uses", _uses),
+        ("Precision", lambda row: text((row.get("protocol") or {}).get("precision") or "—")),
+        ("Protocol", _protocol),
         ("Seeds × samples", lambda row: f"{row['seeds_ok']} × {row['samples']}"),
         ("Status", _status),
     ]
@@ -115,7 +120,7 @@ def _columns(table: Line, rows: Sequence[Line]) -> list[Column]:
 def _grid(columns: Sequence[Column], rows: Sequence[Line]) -> str:
     head = "| " + " | ".join(name for name, _ in columns) + " |"
     rule = "|" + "|".join(
-        " --- " if name in ("Solver", "Family", "Uses", "Status") else " ---: "
+        " --- " if name in ("Solver", "Family", "Uses", "Protocol", "Status") else " ---: "
         for name, _ in columns
     )
     body = ["| " + " | ".join(cell(row) for _, cell in columns) + " |" for row in rows]
@@ -142,7 +147,30 @@ def _score(row: Line, split: str, metric: str, full: bool = False) -> str:
 
 def _solve(row: Line) -> str:
     cost = row["costs"].get("solve", {})
-    return timed(cost.get("seconds"), cost.get("low"), cost.get("high"))
+    noisy = " noisy" if cost.get("noisy") else ""
+    return timed(cost.get("seconds"), cost.get("low"), cost.get("high")) + noisy
+
+
+def _behind(row: Line) -> str:
+    """Ratio of the means, adjusted p and Cliff's delta."""
+    behind = row.get("behind")
+    if not behind:
+        return "—"
+    p = behind["p_value"]
+    ratio = f"×{number(behind['ratio'])}, " if behind.get("ratio") is not None else ""
+    said = "p < 0.001" if p < 1e-3 else f"p = {number(p)}"
+    return f"{ratio}{said}, δ = {number(behind['delta'])}"
+
+
+def _protocol(row: Line) -> str:
+    """Trials, and the guards that the row violates; their reasons are among the notes."""
+    protocol = row.get("protocol") or {}
+    if not protocol.get("examined"):
+        return "not examined"
+    guards = sorted({text(v["guard"]) for v in protocol["violations"]})
+    trials = protocol.get("trials")
+    known = f"{trials} trial{'s' if trials != 1 else ''}" if trials else "trials not declared"
+    return f"**violates {', '.join(guards)}**; {known}" if guards else f"ok, {known}"
 
 
 def _uses(row: Line) -> str:
@@ -165,8 +193,15 @@ def _versus(row: Line) -> str:
 
 
 def _break_even(row: Line) -> str:
-    value = (row["versus"] or {}).get("break_even")
-    return "—" if value is None else f"{count(value)} solves"
+    versus = row["versus"] or {}
+    if versus.get("break_even") is None:
+        return "—"
+    said = f"{count(versus['break_even'])} solves"
+    if versus.get("break_even_low") is None:
+        return said
+    high = versus.get("break_even_high")
+    end = "never)" if high is None else f"{count(high)}]"
+    return f"{said} [{count(versus['break_even_low'])}, {end}"
 
 
 def _status(row: Line) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from pdebench.leaderboard.board import Row
 from pdebench.leaderboard.numbers import number, seconds
 from pdebench.leaderboard.ranking import Ranking
+from pdebench.statistics.adequacy import FEW_SAMPLES, FEW_SEEDS
 
 _SHOWN = 6  # groups of ties spelt out before the rest is counted
 _MEMBERS = 8  # members of a group spelt out
@@ -46,6 +47,26 @@ def notes(
             "below it is called a difference."
         )
     said += [_pretrained(row) for row in rows if row.pretrained]
+    said += _violations(rows)
+    noisy = [row.label for row in ranked if "solve" in row.costs and row.costs["solve"].noisy]
+    if noisy:
+        said.append(
+            f"Noisy, the interval of the time is wider than asked for: {_names(noisy)}; "
+            "'pdebench retime' on a quiet machine measures again."
+        )
+    retimed = sum("solve" in row.costs and row.costs["solve"].retimed for row in ranked)
+    if retimed:
+        all_ = "every row" if retimed == len(ranked) else f"{retimed} of {len(ranked)} rows"
+        said.append(f"Online times of {all_} were measured again in turns ('pdebench retime').")
+    few = [row for row in ranked if 1 < row.seeds_ok < FEW_SEEDS]
+    if few:
+        said.append(
+            f"Two seeds say next to nothing about the spread between fits: "
+            f"{_names([row.label for row in few])}."
+        )
+    scarce = {row.samples for row in ranked if row.samples < FEW_SAMPLES}
+    if scarce:
+        said.append(f"{max(scarce)} samples are too few for an interval to hold its level.")
     single = sum(row.seeds == 1 for row in ranked)
     if single:
         whose = "every row" if single == len(ranked) else f"{single} of {len(ranked)} rows"
@@ -63,6 +84,20 @@ def notes(
             f"{'are' if replaced > 1 else 'is'} replaced by newer ones."
         )
     return tuple(said)
+
+
+def _violations(rows: Sequence[Row]) -> list[str]:
+    """Return one sentence per violated guard and reason, with the rows that violate it."""
+    whose: dict[tuple[str, str], list[str]] = {}
+    examined = [row for row in rows if row.protocol.examined]
+    for row in examined:
+        for violation in row.protocol.violations:
+            whose.setdefault((violation["guard"], violation["reason"]), []).append(row.label)
+    return [
+        f"Protocol, {guard} ({'every row' if len(names) == len(examined) else _names(names)}): "
+        f"{reason}."
+        for (guard, reason), names in sorted(whose.items())
+    ]
 
 
 def _pretrained(row: Row) -> str:
@@ -87,8 +122,8 @@ def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:
     runs = ranking.ties()
     if not runs:
         return (
-            "Every difference between rows is outside the 95 % intervals "
-            "(paired over samples, over seeds)."
+            "Every two rows are told apart (paired tests over seeds and samples, 95 % over all "
+            "pairs)."
         )
     place = {position: number for number, position in enumerate(ranking.order, start=1)}
     groups = [
@@ -97,8 +132,10 @@ def _ties(ranked: Sequence[Row], ranking: Ranking) -> str:
     ]
     rest = f"; and {len(runs) - _SHOWN} more groups" if len(runs) > _SHOWN else ""
     return (
-        "Within the 95 % intervals of their differences (paired over samples, over seeds), "
-        "so not told apart: " + "; ".join(groups) + rest + "."
+        "Not told apart (paired tests over seeds and samples, 95 % over all pairs): "
+        + "; ".join(groups)
+        + rest
+        + "."
     )
 
 

@@ -32,5 +32,7 @@ const overview = (content) => {
   return [h("header", { class: "head" }, h("h1", null, "Leaderboard"),
     h("p", { class: "lead" }, "One clock and one set of metrics for learned and classical PDE solvers. Every number is pooled from stored runs; rows are compared on one device only."),
     h("ul", { class: "chips" }, [plural(content.tables.length, "board"), plural(tasks.size, "task"), plural(solvers.size, "solver"), plural(content.records, "record"), `newest ${plainDate(content.newest)}`].map((text) => h("li", { class: "chip" }, text)))),
-    h("div", { class: "cards" }, content.tables.map(card))];
+    h("div", { class: "cards" }, content.tables.map(card)),
+    content.diagrams.map((one) => h("figure", { class: "wide" }, h("div", { class: "caption" }, h("h2", null, `Over tasks: ${one.name}`), h("p", null, one.said)),
+      h("img", { src: one.picture, alt: one.said })))];
 };

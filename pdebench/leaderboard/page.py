@@ -12,6 +12,7 @@ from typing import Any, final
 from pdebench.leaderboard.board import Board, Row, Run, Table
 from pdebench.leaderboard.identity import canonical
 from pdebench.leaderboard.lines import plain, row_line, run_line, table_line
+from pdebench.leaderboard.over_tasks import picture, sentence
 from pdebench.leaderboard.png import colour_bar
 
 # In this order: later files use what earlier ones define.
@@ -94,12 +95,21 @@ def content_of(board: Board) -> dict[str, Any]:
         "records": board.records,
         "bar": colour_bar(),
         "tables": tables,
+        "diagrams": [
+            {"name": one.name, "picture": picture(one), "said": sentence(one)}
+            for one in board.diagrams
+        ],
         "shared": shared.values,
     }
 
 
 def _table(table: Table, shared: Shared) -> dict[str, Any]:
-    figures = {"over_time": table.over_time, "training": table.training, "examples": table.examples}
+    figures = {
+        "over_time": table.over_time,
+        "training": table.training,
+        "convergence": table.convergence,
+        "examples": table.examples,
+    }
     return (
         table_line(table)
         | {"rows": [_row(table, row, shared) for row in table.rows]}

@@ -10,7 +10,8 @@ import numpy as np
 from pdebench.harness.record import Record
 from pdebench.leaderboard.board import Cost, Score
 from pdebench.leaderboard.identity import setting_of
-from pdebench.leaderboard.resampling import Array, Bootstrap, ends
+from pdebench.leaderboard.resampling import Array, ends
+from pdebench.statistics import joint_replicates
 
 
 @final
@@ -31,6 +32,14 @@ class Pool:
         """Return the per-sample values (N,) of every seed that has some."""
         found = (r.scores.get(split, {}).get(metric, {}).get("values") for r in self.records)
         return [np.asarray(values, dtype=float) for values in found if values]
+
+    def table(self, split: str, metric: str) -> Array | None:
+        """Return the values (seeds, samples); None without any, or where seeds answered other
+        numbers of samples.
+        """
+        values = self.values(split, metric)
+        same = len({len(own) for own in values}) == 1
+        return np.stack(values) if values and same else None
 
     def refusal(self, split: str, metric: str) -> str | None:
         """Return why the metric is not applicable, or None."""
@@ -58,13 +67,15 @@ def pools(records: Iterable[Record]) -> list[Pool]:
 
 
 def scores(
-    rows: Sequence[Pool], split: str, metric: str, better: str, bootstrap: Bootstrap
+    rows: Sequence[Pool], split: str, metric: str, better: str
 ) -> tuple[list[Score | None], Array]:
     """Return one score per row (None where a row has neither value nor reason) and the replicates
     (R, rows).
     """
     values = [pool.values(split, metric) for pool in rows]
-    replicates = bootstrap.replicates([v or [np.full(1, np.nan)] for v in values])
+    tables = [pool.table(split, metric) for pool in rows]
+    absent = np.full((1, 1), np.inf)  # of which the replicates are NaN
+    replicates = joint_replicates([absent if t is None or np.isnan(t).any() else t for t in tables])
     low, high = ends(replicates)
     done: list[Score | None] = []
     for pool, own, lower, upper in zip(rows, values, low, high, strict=True):
@@ -85,7 +96,7 @@ def _summary(values: list[Array], better: str, low: float, high: float) -> Score
     worst = {"higher": together.min(), "zero": together[np.abs(together).argmax()]}.get(
         better, together.max()
     )
-    interval = (low, high) if len(together) > 1 else (None, None)
+    interval = (low, high) if len(together) > 1 and np.isfinite(low) else (None, None)
     return Score(mean, *interval, median=float(np.median(together)), worst=float(worst))
 
 
@@ -109,10 +120,14 @@ def _cost(found: Sequence[Mapping[str, Any]]) -> Cost:
     low = np.array([cost.get("low", cost["seconds"]) for cost in found], dtype=float) * share
     high = np.array([cost.get("high", cost["seconds"]) for cost in found], dtype=float) * share
     known = any("low" in cost for cost in found) or len(found) > 1
+    firsts = [cost["first"] for cost in found if cost.get("first") is not None]
     peaks = [cost["peak_bytes"] for cost in found if cost.get("peak_bytes") is not None]
     return Cost(
         seconds=float(np.median(seconds)),
         low=float(low.min()) if known else None,
         high=float(high.max()) if known else None,
         peak_bytes=max(peaks) if peaks else None,
+        noisy=any(bool(cost.get("noisy")) for cost in found),
+        first=float(np.median(firsts)) if firsts else None,
+        retimed=all(bool(cost.get("retimed")) for cost in found),
     )

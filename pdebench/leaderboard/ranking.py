@@ -1,11 +1,13 @@
 """Places, rank sets and groups of rows that cannot be told apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
 from pdebench.leaderboard.resampling import LEVEL, Array
+from pdebench.statistics import p_values
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -26,13 +28,15 @@ class Ranking:
 
     Attributes:
         order: positions of the rows from best to worst.
-        sets: best and worst place of each row that the intervals allow, (K, 2), from 1.
-        apart: whether two rows differ beyond the intervals, (K, K).
+        sets: best and worst place of each row that the tests allow, (K, 2), from 1.
+        apart: whether two rows are told apart, (K, K).
+        p_values: of no difference, adjusted for all pairs, (K, K).
     """
 
     order: tuple[int, ...]
     sets: tuple[tuple[int, int], ...]
     apart: Flags
+    p_values: Array
 
     def ties(self) -> list[tuple[int, ...]]:
         """Return the maximal runs of neighbouring rows no two of which are apart, best first, two
@@ -51,23 +55,21 @@ class Ranking:
         return runs
 
 
-def rank(means: Array, replicates: Array, better: str, floor: float = 0.0) -> Ranking:
-    """Rank K rows by their means (K,), told apart by paired replicates (R, K).
+def rank(rows: Sequence[Array], better: str, floor: float = 0.0) -> Ranking:
+    """Rank K rows of values (seeds, samples) on the same samples by their means.
 
-    Two rows are apart if the central 95 % interval of the replicates of their difference excludes
-    zero and the means differ by more than ``floor``, the error of the reference itself. The
-    intervals are per pair: among many rows some pairs are called apart by chance.
+    Two rows are apart if the paired test of their difference (`statistics.compare`: seeds and
+    samples both drawn anew) says so at the family-wise 95 % level over all pairs of the table
+    (Holm), and their means differ by more than ``floor``, the error of the reference itself.
     """
+    means = np.array([row.mean() for row in rows])
+    if better == "zero":  # the size of a mean: both sides of zero are alike
+        rows = [row * (1 if mean >= 0 else -1) for row, mean in zip(rows, means, strict=True)]
     bad = badness(means, better)
-    drawn = badness(replicates, better)
     count = len(bad)
-    tail = (1 - LEVEL) / 2
-    below: Flags = np.zeros(
-        (count, count), dtype=bool
-    )  # [i, j]: row i is better than row j beyond the interval
-    for i in range(count):
-        worse_share = (drawn[:, i : i + 1] >= drawn).mean(0)
-        below[i] = (worse_share < tail) & (bad - bad[i] > floor)
+    found = p_values(rows)
+    # [i, j]: row i is better than row j
+    below: Flags = (found <= 1 - LEVEL) & (bad - bad[:, None] > floor)
     order = sorted(range(count), key=lambda i: (bad[i], i))
     sets = tuple((1 + int(below[:, i].sum()), count - int(below[i].sum())) for i in range(count))
-    return Ranking(tuple(order), sets, below | below.T)
+    return Ranking(tuple(order), sets, below | below.T, found)

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from pdebench.leaderboard.board import Row, RowStatus, Run, Score
+from pdebench.leaderboard.board import Behind, Protocol, Row, RowStatus, Run, Score
 from pdebench.leaderboard.identity import command_of, digest, family_of
 from pdebench.leaderboard.pooling import Pool, costs
 from pdebench.leaderboard.ranking import Ranking, badness
+from pdebench.leaderboard.resampling import Array
+from pdebench.statistics import cliffs_delta, cohens_d
 
 # Unranked rows: the nearer to a result, the higher.
 _ORDER = (
@@ -56,6 +58,25 @@ def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequen
         costs=costs(pool),
         runs=tuple(_runs(pool)),
         ladder=_rung(name, overrides, ladder),
+        protocol=_protocol(pool),
+    )
+
+
+def _protocol(pool: Pool) -> Protocol:
+    """Return what the records of a row say of their guards together."""
+    said = [record.protocol for record in pool.records if record.status == "ok"]
+    violations = {
+        (str(v["guard"]), str(v["reason"])) for own in said for v in own.get("violations", ())
+    }
+    trials = [own.get("trials") for own in said]
+    newest = pool.newest.protocol
+    own, training = newest.get("precision"), newest.get("training_precision")
+    differs = training not in (None, "32-true", "32") and own is not None
+    return Protocol(
+        bool(said) and all(said),
+        tuple({"guard": guard, "reason": reason} for guard, reason in sorted(violations)),
+        None if not trials or None in trials else max(t for t in trials if t is not None),
+        f"{own}, trained {training}" if differs else own,
     )
 
 
@@ -94,6 +115,8 @@ def _status(
         return "unranked", score.not_applicable
     if score.mean is None or not np.isfinite(score.mean):
         return "unranked", f"{headline} is not finite on split '{split}'"
+    if pool.table(split, headline) is None:
+        return "unranked", f"seeds hold different numbers of samples on split '{split}'"
     return "ok", None
 
 
@@ -130,16 +153,38 @@ def _short(overrides: tuple[str, ...]) -> list[str]:
     return [override.removeprefix("solver.") for override in overrides]
 
 
-def placed(rows: Sequence[Row], ranked: Sequence[int], ranking: Ranking) -> list[Row]:
-    """Return ranked rows in order with place and rank set, then the others from near-results to
-    unsupported.
+def placed(
+    rows: Sequence[Row], ranked: Sequence[int], ranking: Ranking, values: Sequence[Array | None]
+) -> list[Row]:
+    """Return ranked rows in order with place, rank set and distance to the first, then the others
+    from near-results to unsupported; ``values`` (seeds, samples) are those of the ranked ones.
     """
     first = [
-        replace(rows[ranked[k]], place=place, rank=ranking.sets[k])
+        replace(
+            rows[ranked[k]],
+            place=place,
+            rank=ranking.sets[k],
+            behind=_behind(values, ranking, k),
+        )
         for place, k in enumerate(ranking.order, start=1)
     ]
     others = [row for position, row in enumerate(rows) if position not in set(ranked)]
     return first + sorted(others, key=lambda row: (_ORDER.index(row.status), row.label))
+
+
+def _behind(values: Sequence[Array | None], ranking: Ranking, k: int) -> Behind | None:
+    best = ranking.order[0]
+    own, first = values[k], values[best]
+    if k == best or own is None or first is None or own.shape[1] != first.shape[1]:
+        return None
+    means = float(own.mean()), float(first.mean())
+    apart = cohens_d(own, first)
+    return Behind(
+        float(ranking.p_values[k, best]),
+        cliffs_delta(own, first),
+        means[0] / means[1] if min(means) > 0 else None,
+        apart if np.isfinite(apart) else None,
+    )
 
 
 def with_front(rows: Sequence[Row], headline: str, split: str, better: str) -> list[Row]:

@@ -40,14 +40,14 @@ def with_versus(rows: Sequence[Row], errors: Array, means: Sequence[float]) -> l
 
     Args:
         rows: ranked rows; their headline is an error, lower is better.
-        errors: replicates (R, rows) of the headline error (bootstrap over seeds and samples).
+        errors: replicates (R, rows) of the headline error (`statistics.joint_replicates`).
         means: the headline errors themselves.
 
     The interval is that of s over replicates of all errors and times; a time's replicates are
     log-normal with its measured 95 % interval.
     """
     made = [
-        Replicated(row, errors[:, k], _seconds(row, len(errors), k), means[k])
+        Replicated(row, _positive(errors[:, k], means[k]), _seconds(row, len(errors), k), means[k])
         for k, row in enumerate(rows)
         if "solve" in row.costs and row.costs["solve"].seconds > 0 and means[k] > 0
     ]
@@ -56,6 +56,11 @@ def with_versus(rows: Sequence[Row], errors: Array, means: Sequence[float]) -> l
         return list(rows)
     compared = {one.row.id: _versus(one, rungs) for one in made if one.row.ladder is None}
     return [replace(row, versus=compared.get(row.id)) for row in rows]
+
+
+def _positive(errors: Array, mean: float) -> Array:
+    """Return replicates of an error that stay above 0: to first order the same spread."""
+    return mean * np.exp((errors - mean) / mean)
 
 
 def _seconds(row: Row, resamples: int, position: int) -> Array:
@@ -83,7 +88,7 @@ def _versus(one: Replicated, rungs: Sequence[Replicated]) -> Versus:
             "the most accurate of which takes that many times as long"
         )
     speedup = classical / own
-    low, high = _interval(one, rungs)
+    low, high, paying = _intervals(one, rungs)
     saved = classical - own
     spent = [name for name in _OFFLINE if name in one.row.costs]
     offline = sum(one.row.costs[name].seconds for name in spent)
@@ -96,7 +101,13 @@ def _versus(one: Replicated, rungs: Sequence[Replicated]) -> Versus:
         has = "have" if len(spent) > 1 else "has"
         solves = count(math.ceil(paid))
         verdict += f"; {' and '.join(spent)} {has} paid after {solves} solves"
-    return Versus(verdict, speedup, low, high, paid)
+    if paid is None or paying is None:
+        return Versus(verdict, speedup, low, high, paid)
+    ends_ = np.quantile(offline * paying, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest")
+    never = not np.isfinite(ends_[1])
+    return Versus(
+        verdict, speedup, low, high, paid, float(ends_[0]), None if never else float(ends_[1])
+    )
 
 
 def _slower(name: str, factor: float) -> str:
@@ -122,16 +133,27 @@ def seconds_at(error: float, errors: Array, seconds: Array) -> tuple[float, str]
     return float(np.exp(np.interp(wanted, e[::-1], t[::-1]))), "inside"
 
 
-def _interval(one: Replicated, rungs: Sequence[Replicated]) -> tuple[float | None, float | None]:
-    """Replicates that fall beside the ladder count with the seconds of its end."""
+def _intervals(
+    one: Replicated, rungs: Sequence[Replicated]
+) -> tuple[float | None, float | None, Array | None]:
+    """Return the ends of the speed-up, and replicates of 1 / seconds saved by a solve (inf where
+    none is).
+
+    Replicates that fall beside the ladder count with the seconds of its end.
+    """
     errors = np.stack([rung.error for rung in rungs], 1)
     times = np.stack([rung.seconds for rung in rungs], 1)
     if not (np.isfinite(errors).all() and np.isfinite(one.error).all()):
-        return None, None
-    if one.row.samples * one.row.seeds_ok < 2 or (errors <= 0).any() or (one.error <= 0).any():
-        return None, None
+        return None, None, None
+    if one.row.samples * one.row.seeds_ok < 2:
+        return None, None, None
     drawn = np.array(
         [seconds_at(e, er, ti)[0] for e, er, ti in zip(one.error, errors, times, strict=True)]
     )
     low, high = ends((drawn / one.seconds)[:, None], LEVEL)
-    return float(low[0]), float(high[0])
+    saved = drawn - one.seconds
+    return (
+        float(low[0]),
+        float(high[0]),
+        np.where(saved > 0, 1 / np.where(saved > 0, saved, 1), np.inf),
+    )

@@ -7,6 +7,7 @@ from pdebench.atomic import write_atomically
 from pdebench.leaderboard.board import Board, Table
 from pdebench.leaderboard.lines import to_jsonl
 from pdebench.leaderboard.markdown import markdown_from_jsonl
+from pdebench.leaderboard.over_tasks import svg
 from pdebench.leaderboard.page import html
 from pdebench.leaderboard.pareto import pareto
 from pdebench.leaderboard.slugs import page
@@ -15,8 +16,9 @@ from pdebench.leaderboard.slugs import page
 def write(board: Board, folder: Path, title: str = "pdebench leaderboard") -> list[Path]:
     """Write the board below ``folder`` and return the files, the page first.
 
-    ``index.html``, and ``<task>/<track>`` as .jsonl, .md and .svg for every task and track. Every
-    file is replaced as a whole. Raises StoreError where the folder cannot be written.
+    ``index.html``, ``<task>/<track>`` as .jsonl, .md and .svg for every task and track, and
+    ``over_tasks_<n>.svg``, the critical-difference diagrams where tasks share solvers. Every file
+    is replaced as a whole. Raises StoreError where the folder cannot be written.
     """
     pages: dict[str, list[Table]] = defaultdict(list)
     for table in board.tables:
@@ -32,4 +34,7 @@ def write(board: Board, folder: Path, title: str = "pdebench leaderboard") -> li
             file = folder / f"{name}{ending}"
             write_atomically(file, content.encode())
             written.append(file)
+    for number, one in enumerate(board.diagrams, start=1):
+        written.append(folder / f"over_tasks_{number}.svg")
+        write_atomically(written[-1], svg(one).encode())
     return written

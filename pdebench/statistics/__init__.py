@@ -5,10 +5,15 @@ about the method is made of) on the same N samples. Nothing here knows records o
 """
 
 from pdebench.statistics.adequacy import cautions
-from pdebench.statistics.comparison import Comparison, compare, holm, pairwise
+from pdebench.statistics.comparison import Comparison, compare, holm, p_values, pairwise
 from pdebench.statistics.diagram import Diagram, critical_difference
 from pdebench.statistics.effects import cliffs_delta, cohens_d, geometric_ratio
-from pdebench.statistics.intervals import Estimate, difference_interval, mean_interval
+from pdebench.statistics.intervals import (
+    Estimate,
+    difference_interval,
+    joint_replicates,
+    mean_interval,
+)
 from pdebench.statistics.plain import bootstrap_interval
 from pdebench.statistics.ranks import RankSets, rank_sets
 
@@ -26,7 +31,9 @@ __all__ = [
     "difference_interval",
     "geometric_ratio",
     "holm",
+    "joint_replicates",
     "mean_interval",
+    "p_values",
     "pairwise",
     "rank_sets",
 ]

@@ -1,6 +1,6 @@
 """Paired tests between solvers on the same samples, corrected for how many there are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, final
@@ -15,7 +15,7 @@ from pdebench.statistics.intervals import (
     difference_interval,
     paired_scores,
 )
-from pdebench.statistics.scores import Array, parts
+from pdebench.statistics.scores import Array, as_scores, parts
 
 
 @final
@@ -92,6 +92,26 @@ def holm(p_values: ArrayLike) -> Array:
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
     return adjusted
+
+
+def p_values(rows: Sequence[ArrayLike]) -> Array:
+    """Return p-values (K, K) of no difference between K rows (S_k, N), adjusted by `holm` over all
+    pairs.
+
+    As `compare` without intervals; 1 where the numbers of samples differ or a score is infinite,
+    and on the diagonal.
+    """
+    scores = [as_scores(row) for row in rows]
+    pairs = list(combinations(range(len(scores)), 2))
+    single = []
+    for i, j in pairs:
+        one, other = scores[i], scores[j]
+        fit = one.shape[1] == other.shape[1] and bool(np.isfinite(one).all())
+        single.append(_student(one, other) if fit and np.isfinite(other).all() else 1.0)
+    found = np.ones((len(scores), len(scores)))
+    for (i, j), p in zip(pairs, holm(single), strict=True):
+        found[i, j] = found[j, i] = p
+    return found
 
 
 def pairwise(
