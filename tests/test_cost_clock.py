@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pdebench import cost
+from pdebench.cost import machine
 from pdebench.cost.cache import Flush, cache_bytes
 
 CPU = torch.device("cpu")
@@ -197,6 +198,34 @@ def test_conditions_name_threads_load_and_clocks():
     found = cost.conditions(CPU)
     assert found["threads"] == torch.get_num_threads()
     assert {"affinity", "load", "cpu_mhz", "interop_threads"} <= found.keys()
+
+
+class Library:
+    """NVML as its binding offers it, with clocks held back by heat."""
+
+    nvmlClocksThrottleReasonGpuIdle = 0x1
+    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+
+    def __init__(self, reasons: int) -> None:
+        self.reasons = reasons
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: object) -> int:
+        return self.reasons
+
+    def nvmlDeviceGetClockInfo(self, handle: object, which: int) -> int:
+        return 1200
+
+    def nvmlDeviceGetTemperature(self, handle: object, which: int) -> int:
+        return 91
+
+
+@pytest.mark.parametrize(("reasons", "said"), [(0x1, None), (0x21, "0x20"), (0x40, "0x40")])
+def test_a_gpu_that_throttles_is_recorded(monkeypatch, reasons: int, said: str | None):
+    """Idle clocks (bit 0) are no throttling; heat and power (bits 5 and 6) are."""
+    monkeypatch.setattr(machine, "nvml_handle", lambda device: (Library(reasons), None))
+    found = cost.conditions(GPU)
+    assert found["gpu_throttled"] == said
+    assert found["gpu_mhz"] == 1200 and found["gpu_celsius"] == 91
 
 
 @pytest.mark.gpu

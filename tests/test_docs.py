@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from scipy import stats
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -54,10 +55,15 @@ def test_a_sceptic_can_redo_a_row_by_hand(board: Path) -> None:
         assert values == pytest.approx(by_hand.tolist(), rel=1e-5)
     solve = [r["costs"]["solve"]["seconds"] / r["costs"]["solve"]["batch"] for r in records]
     assert row["costs"]["solve"]["seconds"] == pytest.approx(np.median(solve), rel=1e-5)
-    deviation = by_hand.std() / np.sqrt(len(by_hand))  # the bootstrap's standard error
-    assert score["high"] - score["low"] == pytest.approx(
-        2 * 1.96 * deviation, rel=0.25
-    )  # 6 samples
+    # two equal seeds leave the samples' interval, and six samples Student's
+    low, high = stats.t.interval(0.95, 5, by_hand.mean(), stats.sem(by_hand))
+    assert (score["low"], score["high"]) == pytest.approx((low, high), rel=2e-3)
+    assert row["protocol"] == {
+        "examined": True,
+        "violations": [],
+        "trials": 1,
+        "precision": "float32",
+    }
 
 
 def test_the_notebook_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,9 +99,12 @@ def test_unsupported_costs_nothing_and_says_why() -> None:
 
 def test_three_phases_are_timed_apart() -> None:
     record = run(Answers(lambda u: Solution(u)))
-    assert set(record.costs) == {"fit", "prepare", "solve"}
+    assert set(record.costs) == {"load", "fit", "prepare", "solve"}  # no transfer on the CPU
+    assert record.costs["load"]["seconds"] > 0 and record.costs["load"]["batch"] == 5
     solve = record.costs["solve"]
     assert solve["low"] <= solve["seconds"] <= solve["high"] and solve["batch"] == 5
+    assert solve["machine"]["threads"] == torch.get_num_threads()
+    assert solve["flops"] == 0  # of torch.zeros
 
 
 def test_notebook_in_ten_lines(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ _COMMANDS = {
     "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
     "compare": ("pdebench.leaderboard.compare", "two rows side by side: what differs, by how much"),
     "time": ("pdebench.cli.time", "solvers in turn on the same problems; ratios with intervals"),
+    "ladder": ("pdebench.cli.ladder", "tune a classical solver; its front becomes rungs to beat"),
     "retime": ("pdebench.cli.retime", "solve of finished runs again, in turns, on a quiet machine"),
     "check": ("pdebench.cli.check", "check that a solver keeps the rules every plugin must keep"),
 }

@@ -15,7 +15,9 @@ def conditions(device: torch.device) -> dict[str, Any]:
 
     threads, interop_threads; affinity: cores this process may use; load: 1-minute average;
     cpu_mhz: mean clock of those cores; on a GPU gpu_mhz, gpu_memory_mhz, gpu_celsius and
-    gpu_throttled, the reasons for which NVML says the clocks are held back. None where unreadable.
+    gpu_throttled, the reasons for which NVML says the clocks are held back (a bit mask; None where
+    there is none: a figure measured meanwhile is noisy, whatever its interval). None where
+    unreadable.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     found: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import datetime
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -242,7 +243,8 @@ def _score_split(
     refused: dict[str, str] = {}
     prepared: int | None = None
     for number, part in enumerate(samples.chunks(task.batch)):
-        problem, target = part.problem.to(device), part.target
+        first = headline and number == 0
+        problem, target = _read(part, device, outcome if first else None)
         granted = grant_problem(problem, solver)
         with sealed(*around.sealed):
             if prepared != id(part.problem.domain):
@@ -271,12 +273,34 @@ def _score_split(
         outcome.scores[split][name] = {"values": values.tolist()}
 
 
+def _read(part: Samples, device: torch.device, outcome: Outcome | None) -> tuple[Problem, Tensor]:
+    """Return the problem on ``device`` and its target; what reading and moving them took goes into
+    ``outcome``, apart from the solver's own phases.
+    """
+    seconds, (problem, target) = cost.once(lambda: (part.problem, part.target), torch.device("cpu"))
+    if outcome is not None:
+        outcome.costs["load"] = {"seconds": seconds, "batch": len(problem), "repeats": 1}
+        timing, size = cost.transfer(problem.inputs.values(), device)
+        if timing is not None:
+            held = {"batch": len(problem), "bytes": size}
+            outcome.costs["transfer"] = timing.to_json() | held
+    return problem.to(device), target
+
+
 def _time_online(
     solver: Solver, granted: Problem, device: torch.device, around: Surroundings, outcome: Outcome
 ) -> None:
-    with cost.peak_memory(device) as peak:
+    with cost.peak_memory(device) as peak, cost.measured_energy(device) as energy:
         timing = cost.repeat(lambda: solver.solve(granted), device, seconds=around.timing_seconds)
-    outcome.costs["solve"] = timing.to_json() | {"peak_bytes": peak.bytes, "batch": len(granted)}
+    machine = cost.conditions(device)
+    found = timing.to_json() | {"peak_bytes": peak.bytes, "batch": len(granted)}
+    found |= {"machine": machine, "noisy": timing.noisy or bool(machine.get("gpu_throttled"))}
+    if energy.joules is not None:  # warm-up and first call included, as they ran under the meter
+        found["joules"] = energy.joules / (len(timing.samples) + timing.warmups + 1)
+    if timing.median < around.timing_seconds:  # one more call
+        with suppress(Exception):  # a counter that cannot follow a solver costs its count alone
+            found["flops"] = cost.count_flops(lambda: solver.solve(granted))[0].total
+    outcome.costs["solve"] = found
 
 
 def _score(

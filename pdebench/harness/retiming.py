@@ -96,6 +96,7 @@ def retime(
     machine = cost.conditions(device) | {"in_turns": len(ready)}
     for name, timing in timings.items():
         new = timing.to_json() | {"batch": batch, "machine": machine}
+        new["noisy"] = timing.noisy or bool(machine.get("gpu_throttled"))
         found[name] = _written(store, by_id[name], new)
     return [found[record.id] for record in records]
 
@@ -168,7 +169,8 @@ def _written(store: Store, record: Record, new: Mapping[str, Any]) -> Retimed:
         newest = store.get(record.id, record.device) or record
         old = newest.costs.get("solve", {})
         former = [*old.get("former", []), {k: v for k, v in old.items() if k != "former"}]
-        kept = {k: old[k] for k in ("first", "peak_bytes") if k in old}  # of the run's own process
+        of_the_run = ("first", "peak_bytes", "flops", "joules")  # in a process of its own
+        kept = {k: old[k] for k in of_the_run if k in old}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         done = {**new, **kept, "retimed": now, "former": former}
         changed = replace(newest, costs={**newest.costs, "solve": done})

@@ -234,6 +234,7 @@ def _facts(run: Run, digest: str) -> dict[str, Any]:
         "name": run.choices.solver,
         "overrides": list(run.choices.overrides),
         "trials": run.config.get("trials"),
+        "rung": bool(run.config.get("rung")),
         "plugin": plugin.distribution,
         "version": plugin.version,
         "task": {"track": run.choices.track, "digest": digest},

@@ -46,7 +46,7 @@ class Score:
 
     Attributes:
         mean: over seeds and samples; None where not applicable.
-        low: lower end of the 95 % interval of ``mean`` (bootstrap over seeds and samples); None
+        low: lower end of the 95 % interval of ``mean`` (over seeds and samples); None
             where undefined.
         high: upper end.
         median: over all values.
@@ -174,7 +174,7 @@ class Row:
             than "ok" are not ranked.
         place: 1 for the best mean; None where not ranked.
         rank: best and worst place compatible with the intervals.
-        ladder: position on the task's classical ladder, from 0.
+        ladder: position on the task's classical ladder, from 0; tuned rungs follow the task's own.
         front: whether no other row is both faster online and better.
         pretrained: where the fit started from, as in `Record.pretrained`; None for its own start.
     """

@@ -28,6 +28,7 @@ _SPELT_OUT = {
     "device",
     "threads",
     "trials",
+    "rung",
     "store",
     "data",
     "logger",
@@ -121,6 +122,8 @@ def command_of(record: Record) -> str:
         words.append(f"threads={config['threads']}")
     if config.get("trials") is not None:
         words.append(f"trials={config['trials']}")
+    if config.get("rung"):
+        words.append("rung=true")
     overrides = [str(o) for o in solver.get("overrides") or ()]
     words += [o for o in overrides if o.partition("=")[0] not in _SPELT_OUT]
     return "pdebench run " + shlex.join(words)

@@ -57,7 +57,7 @@ def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequen
         scores=scores,
         costs=costs(pool),
         runs=tuple(_runs(pool)),
-        ladder=_rung(name, overrides, ladder),
+        ladder=len(ladder) if newest.solver.get("rung") else _rung(name, overrides, ladder),
         protocol=_protocol(pool),
     )
 
