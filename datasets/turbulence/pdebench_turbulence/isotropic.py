@@ -186,30 +186,49 @@ class IsotropicRecipe(Recipe):
         return Layout(variables, coordinates)
 
 
-class _Trajectories(Source):
-    """Stored trajectories: the first frame as input, the following ones as target."""
+class _Windows(Source):
+    """Stored trajectories cut into windows: the first frame as input, the others as target.
 
-    def __init__(self, stored: Stored, grid: int, power: float) -> None:
-        self._stored, self._power = stored, power
+    Sample i is window i mod W of flow i // W; W windows of ``window`` frames follow each other, the
+    last frame of one is the input of the next. One window as long as the trajectory: no cut.
+    """
+
+    def __init__(self, stored: Stored, grid: int, power: float, window: int) -> None:
+        self._stored, self._power, self._window = stored, power, window
         self._domain = Grid.torus((grid, grid, grid), _LENGTH)
-        self._times = torch.from_numpy(stored.coordinate("time"))
+        self._times = torch.from_numpy(stored.coordinate("time"))[: window + 1]
+        self._per_flow = (len(stored.coordinate("time")) - 1) // window
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._stored) * self._per_flow
+
+    def _places(self, index: Index) -> NDArray[np.int64]:
+        return np.arange(len(self))[index]
+
+    def _frames(self, index: Index, first: int, last: int) -> Tensor:
+        """Return frames first .. last - 1 of the windows, (B, T, 3, n, n, n)."""
+        flows, windows = np.divmod(self._places(index), self._per_flow)
+        needed, position = np.unique(flows, return_inverse=True)
+        stored = self._stored.read("velocity", needed)
+        starts = self._window * windows
+        cut = [stored[k, s + first : s + last] for k, s in zip(position, starts, strict=True)]
+        return torch.from_numpy(np.stack(cut)) if cut else torch.from_numpy(stored)[:, first:last]
 
     def problem(self, index: Index) -> Problem:
-        frames = torch.from_numpy(self._stored.read("velocity", index))
+        flows = self._places(index) // self._per_flow
+        needed, position = np.unique(flows, return_inverse=True)
+        viscosity = self._stored.read("viscosity", needed)[position]
         return Problem(
             FilteredNavierStokes(dealias="padding", power=self._power),
             self._domain,
-            {"velocity": frames[:, :1]},
+            {"velocity": self._frames(index, 0, 1)},
             times=self._times[1:],
             history=self._times[:1],
-            parameters={"viscosity": torch.from_numpy(self._stored.read("viscosity", index))},
+            parameters={"viscosity": torch.from_numpy(viscosity)},
         )
 
     def target(self, index: Index) -> Tensor:
-        return torch.from_numpy(self._stored.read("velocity", index))[:, 1:]
+        return self._frames(index, 1, self._window + 1)
 
 
 @final
@@ -239,6 +258,8 @@ class Isotropic(GeneratedDataset):
         filter_kind: sharp, gaussian or box.
         stress_frames: first frames whose subgrid stress is stored, too, together with statistics of
             the simulation: Re_lambda, k_max eta, integral scale, skewness, energy, dissipation.
+        window: frames after the first of a sample of train and valid, to which their trajectories
+            are cut; None for whole trajectories. The scored splits are whole always.
         workers: processes; None for one per core. Does not change the samples.
     """
 
@@ -256,6 +277,7 @@ class Isotropic(GeneratedDataset):
         power: float = 0.0,
         filter_kind: FilterKind = "sharp",
         stress_frames: int = 0,
+        window: int | None = None,
         workers: int | None = None,
     ) -> None:
         if viscosity <= 0:
@@ -268,6 +290,10 @@ class Isotropic(GeneratedDataset):
             )
         if frames < 2:
             raise ConfigError(f"dataset.frames={frames}, expected at least 2")
+        if window is not None and not 2 <= window <= frames:
+            raise ConfigError(
+                f"dataset.window={window}, expected 2 to dataset.frames={frames}, or null"
+            )
         if spacing <= 0 or spin_up < 0 or power < 0:
             raise ConfigError(
                 f"dataset.spacing={spacing}, spin_up={spin_up}, power={power}: expected a positive "
@@ -325,6 +351,7 @@ class Isotropic(GeneratedDataset):
         )
         super().__init__(card, recipe, settings, workers)
         self._flows, self._power, self._made_by = flows, power, recipe
+        self._frames, self._window = frames, window
 
     @property
     def equation(self) -> Equation:
@@ -332,7 +359,8 @@ class Isotropic(GeneratedDataset):
 
     def source(self, split: str, stored: Stored) -> Source:
         flow = self._flows[split]
-        return _Trajectories(stored, flow.les_grid, flow.power)
+        cut = self._window if split in ("train", "valid") else None
+        return _Windows(stored, flow.les_grid, flow.power, cut or self._frames)
 
     def finer(self, split: str, indices: range) -> Iterator[Tensor]:
         """Solve on a grid 4/3 as fine, the step shrinking with it: twice as fine costs 16 times."""
