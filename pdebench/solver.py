@@ -1,7 +1,7 @@
 """Three verbs put every method in one table: fit (offline), prepare (set-up), solve (online)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, final
@@ -103,6 +103,13 @@ class Solver(ABC):
     def pretraining(self) -> Pretraining | None:
         """Where the weights came from that ``fit`` started from; None for a start of its own."""
         return None
+
+    @property
+    def disclosures(self) -> Mapping[str, str]:
+        """What a reader of a record must know beyond ``uses``, by subject: constants that labelled
+        data tuned, say. Asked after ``fit``; nothing by default.
+        """
+        return {}
 
     def save(self, path: Path) -> None:  # noqa: B027 (nothing fitted, nothing to save)
         """Write the fitted state into folder ``path``. Nothing by default."""

@@ -46,7 +46,7 @@ class Smagorinsky(Closure):
     """tau_ij = -2 C Delta^2 |S| S_ij, |S| = (2 S_ij S_ij)^{1/2}.
 
     Smagorinsky, Mon. Weather Rev. 91 (1963). ``coefficient`` is C = C_s^2, a number or a tensor
-    that broadcasts against S; learned ones may have either sign.
+    that broadcasts against S; a number may not be negative, learned tensors may have either sign.
 
     Attributes:
         width: Delta, length.
@@ -58,6 +58,11 @@ class Smagorinsky(Closure):
 
     def __post_init__(self) -> None:
         _check(width=self.width)
+        if not isinstance(self.coefficient, Tensor) and not self.coefficient >= 0:
+            raise ConfigError(
+                f"closure.coefficient={self.coefficient}: a negative eddy viscosity feeds energy "
+                "at the smallest scales; expected 0 or more"
+            )
 
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
         s = tensors.strain(u_hat, modes)

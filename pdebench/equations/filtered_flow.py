@@ -162,4 +162,10 @@ def _viscosity(problem: Problem) -> Tensor:
             "the Navier-Stokes equations need parameters['viscosity'], the problem has "
             f"{sorted(problem.parameters)}"
         )
-    return problem.parameters["viscosity"]
+    viscosity = problem.parameters["viscosity"]
+    if not bool((viscosity > 0).all()):
+        raise Unsupported(
+            f"parameters['viscosity']={viscosity.tolist()}, expected positive numbers: without "
+            "viscosity nothing ends the cascade"
+        )
+    return viscosity

@@ -113,6 +113,8 @@ def evaluate(
     solver_facts = {"name": type(solver).__name__.lower(), "target": _qualified(solver)} | (
         described or {}
     )
+    if solver.disclosures:
+        solver_facts["disclosures"] = dict(solver.disclosures)
     record = Record(
         id=run_id,
         status=status,

@@ -70,7 +70,7 @@ class Fitting(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         training = self._solver.training
-        optimizer = training.optimizer([p for p in self.model.parameters() if p.requires_grad])
+        optimizer = training.optimizer(self._solver.groups(self.model))
         if training.schedule is None:
             return optimizer
         accepts = inspect.signature(

@@ -5,7 +5,7 @@ shared.
 import importlib
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,10 @@ class LearnedSolver(Solver):
             )
         return self.training.loss(self.form.predict(model, problem), target, weights)
 
+    def groups(self, model: nn.Module) -> list[Any]:
+        """Return what the optimiser gets: trained parameters, or groups with rates of their own."""
+        return [p for p in model.parameters() if p.requires_grad]
+
     def supports(self, task: "Task") -> str | None:
         """Return why the form of the answer does not fit the task, or None; families add theirs."""
         try:
@@ -129,9 +133,13 @@ class LearnedSolver(Solver):
 
     @final
     def solve(self, problem: Problem) -> Solution:
-        """Apply the network (B, [T,] C, *S) without gradients."""
+        """Answer (B, [T,] C, *S) with the network."""
+        return Solution(self.answer(problem))
+
+    def answer(self, problem: Problem) -> Tensor:
+        """Apply the network without gradients; a family that adapts to instances overrides it."""
         with torch.inference_mode():
-            return Solution(self.form.predict(self._fitted(), problem))
+            return self.form.predict(self._fitted(), problem)
 
     def _fitted(self) -> Scaled:
         if self.model is None:

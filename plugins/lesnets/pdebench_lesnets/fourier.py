@@ -53,7 +53,10 @@ class FourierLayer(nn.Module):
             length = z.shape[axis]
             z = torch.cat([z.narrow(axis, 0, m), z.narrow(axis, length - m, m)], axis)
         kept = z.shape[2:]
-        z = torch.bmm(z.flatten(2).permute(2, 0, 1), self.weight.to(z.dtype))
+        # a complex product of strided operands is done one matrix at a time, forward and backward
+        z = torch.bmm(z.flatten(2).permute(2, 0, 1).contiguous(), self.weight.to(z.dtype))
+        if z.requires_grad:
+            z.register_hook(Tensor.contiguous)
         z = z.permute(1, 2, 0).unflatten(-1, kept)
         for axis, m in enumerate(self.modes[:-1], 2):
             gap = z.new_zeros((*z.shape[:axis], shape[axis - 2] - 2 * m, *z.shape[axis + 1 :]))

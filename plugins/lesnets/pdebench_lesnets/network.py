@@ -20,18 +20,25 @@ _ACTIVATIONS = {
 }
 
 
-def _activation(name: str):
+def activation_of(name: str):
+    """Return the function called ``name``. Raises ConfigError for an unknown one."""
     if name not in _ACTIVATIONS:
         raise ConfigError(f"activation='{name}', expected one of {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[name]
 
 
-def _pointwise(in_channels: int, out_channels: int) -> nn.Conv1d:
+def pointwise(in_channels: int, out_channels: int) -> nn.Conv1d:
+    """Return a linear map of the channels, the same at every point."""
     return nn.Conv1d(in_channels, out_channels, 1)
 
 
-def _everywhere(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    return layer(x.flatten(2)).view(len(x), -1, *x.shape[2:])
+def everywhere(layer: nn.Conv1d, x: Tensor) -> Tensor:
+    """Return the map ``layer`` of the channels of x (B, C, *S) on any number of axes."""
+    weight = layer.weight.squeeze(-1).expand(len(x), -1, -1)
+    assert layer.bias is not None
+    # a batched product takes half the time of a 1x1 convolution on a processor
+    y = torch.baddbmm(layer.bias.view(1, -1, 1), weight, x.flatten(2))
+    return y.view(len(x), -1, *x.shape[2:])
 
 
 @final
@@ -65,16 +72,16 @@ class FourierOperator(nn.Module):
         padded: Sequence[int] = (-1,),
     ) -> None:
         super().__init__()
-        self.act, self.pad, self.padded = _activation(activation), pad, tuple(padded)
+        self.act, self.pad, self.padded = activation_of(activation), pad, tuple(padded)
         steps = list(pairwise(widths))
-        self.lift = _pointwise(in_channels, widths[0])
+        self.lift = pointwise(in_channels, widths[0])
         self.spectral = nn.ModuleList(FourierLayer(a, b, modes) for a, b in steps)
-        self.local = nn.ModuleList(_pointwise(a, b) for a, b in steps)
+        self.local = nn.ModuleList(pointwise(a, b) for a, b in steps)
         ends = [widths[-1], *head, out_channels]
-        self.head = nn.ModuleList(_pointwise(a, b) for a, b in pairwise(ends))
+        self.head = nn.ModuleList(pointwise(a, b) for a, b in pairwise(ends))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = _everywhere(self.lift, x)
+        h = everywhere(self.lift, x)
         margins = [
             tuple(round(h.shape[axis] * share) for share in self.pad) for axis in self.padded
         ]
@@ -83,11 +90,11 @@ class FourierOperator(nn.Module):
             h = functional.pad(h, (*inner, left, right))
         last = len(self.spectral) - 1
         for index, (spectral, local) in enumerate(zip(self.spectral, self.local, strict=True)):
-            h = spectral(h) + _everywhere(local, h)
+            h = spectral(h) + everywhere(local, h)
             h = self.act(h) if index < last else h
         for axis, (left, right) in zip(self.padded, margins, strict=True):
             h = h.narrow(axis, left, h.shape[axis] - left - right)
-        return _headed(self.head, self.act, h)
+        return headed(self.head, self.act, h)
 
 
 @final
@@ -118,23 +125,24 @@ class ImplicitFourierOperator(nn.Module):
         activation: str = "gelu",
     ) -> None:
         super().__init__()
-        self.act, self.layers = _activation(activation), layers
-        self.lift = _pointwise(in_channels, width)
+        self.act, self.layers = activation_of(activation), layers
+        self.lift = pointwise(in_channels, width)
         self.spectral = FourierLayer(width, width, modes)
-        self.local = _pointwise(width, width)
+        self.local = pointwise(width, width)
         ends = [width, *head, out_channels]
-        self.head = nn.ModuleList(_pointwise(a, b) for a, b in pairwise(ends))
+        self.head = nn.ModuleList(pointwise(a, b) for a, b in pairwise(ends))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = _everywhere(self.lift, x)
+        h = everywhere(self.lift, x)
         for index in range(self.layers):
-            step = self.spectral(h) + _everywhere(self.local, h)
+            step = self.spectral(h) + everywhere(self.local, h)
             h = h + (self.act(step) if index < self.layers - 1 else step) / self.layers
-        return _headed(self.head, self.act, h)
+        return headed(self.head, self.act, h)
 
 
-def _headed(head: nn.ModuleList, act, h: Tensor) -> Tensor:
+def headed(head: nn.ModuleList, act, h: Tensor) -> Tensor:
+    """Return h through the last maps, ``act`` between them."""
     for index, layer in enumerate(head):
-        h = _everywhere(layer, h)
+        h = everywhere(layer, h)
         h = act(h) if index < len(head) - 1 else h
     return h

@@ -1,8 +1,6 @@
 """Operators trained on the residual of the equation as solvers of the suite."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
@@ -10,12 +8,17 @@ from torch import Tensor, nn
 
 from pdebench.domain import Grid
 from pdebench.equations.closures import Closure
-from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.learning import LearnedSolver, Sizes, Training
+from pdebench.learning import LearnedSolver, Scaled, Sizes, Training
 from pdebench.problem import Problem
+from pdebench.samples import Samples
 from pdebench.solver import Use
 from pdebench_lesnets.block import Block
+from pdebench_lesnets.coefficient import Closed, Coefficient, Parabola, parabola
+from pdebench_lesnets.disclosure import disclosed
+from pdebench_lesnets.online import Online
+from pdebench_lesnets.physics import Physics
+from pdebench_lesnets.released import Program
 
 if TYPE_CHECKING:
     from pdebench.task import Task
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 class LESnets(LearnedSolver):
     """An operator over space and time that learns from the equation, from labels, or from both.
 
-        loss = sum_c w_c <R_c^2>  +  g |u - y| / |y|,     R = the task's residual, channel c
+        loss = r sum_c w_c <R_c^2>  +  g |u - y| / |y|,     R = the task's residual, channel c
 
     over the frames of one block, the given field the first of them, so that the initial condition
     holds by construction. Zhao et al., J. Comput. Phys. 537 (2025) 114125, with g = 0; with g > 0
@@ -40,10 +43,15 @@ class LESnets(LearnedSolver):
         increment: whether the network gives the change since the field it started from.
         closure: takes ``width`` and returns a closure for a filtered equation; None for none.
         cells: filter width in cells of the task's grid.
-        residual: weight of the residual.
+        residual: r, weight of the residual.
         channels: w_c, one per channel of the residual; None for ones. For velocities in d
             dimensions: 1/d for each momentum, 1 for continuity, as published.
         labels: g; 0 withholds every target.
+        coefficient: finds Smagorinsky's coefficient from labelled trajectories, which ``uses`` then
+            says; None for the closure's own.
+        program: a released residual in place of the task's, mistakes and all; None for the task's.
+        online: goes on learning from the residual of every instance, inside ``solve``; None for
+            one pass.
         training: optimiser, schedule, batch size; its loss is the labelled one.
     """
 
@@ -59,6 +67,9 @@ class LESnets(LearnedSolver):
         residual: float = 1.0,
         channels: Sequence[float] | None = None,
         labels: float = 0.0,
+        coefficient: Coefficient | None = None,
+        program: Callable[..., Program] | None = None,
+        online: Online | None = None,
         training: Training | None = None,
     ) -> None:
         if residual < 0 or labels < 0 or residual + labels == 0:
@@ -66,21 +77,24 @@ class LESnets(LearnedSolver):
                 f"solver.residual={residual}, solver.labels={labels}, expected weights of which "
                 "neither is negative and one is positive"
             )
-        if cells < 1:
-            raise ConfigError(
-                f"solver.cells={cells}: a filter narrower than the grid filters nothing; "
-                "expected 1 or more"
-            )
         super().__init__(Block(frames, increment), training)
-        self._architecture, self._closure, self.cells = architecture, closure, cells
+        self.physics = Physics(closure, cells, channels, program)
+        if coefficient is not None:
+            self.physics.check_learned()
+        self._architecture, self.coefficient, self.online = architecture, coefficient, online
         self.weights = (residual, labels)
-        self.channels = None if channels is None else tuple(channels)
-        if labels > 0:
-            uses: set[Use] = {"labels", "equation"} if residual > 0 else {"labels"}
-            self.uses = frozenset(uses)  # pyright: ignore[reportAttributeAccessIssue]
+        self._misfit: Parabola | None = None
+        self._filter = ""
+        uses: set[Use] = set()
+        if labels > 0 or coefficient is not None:
+            uses.add("labels")
+        if residual > 0 or coefficient is not None or online is not None:
+            uses.add("equation")
+        self.uses = frozenset(uses)  # pyright: ignore[reportAttributeAccessIssue]
 
     def network(self, sizes: Sizes) -> nn.Module:
-        return self._architecture(in_channels=sizes.in_channels, out_channels=sizes.out_channels)
+        made = self._architecture(in_channels=sizes.in_channels, out_channels=sizes.out_channels)
+        return made if self.coefficient is None else Closed(made, self.coefficient.carrier())
 
     def supports(self, task: "Task") -> str | None:
         unfit = super().supports(task)
@@ -90,72 +104,115 @@ class LESnets(LearnedSolver):
         domain = problem.domain
         if not isinstance(domain, Grid) or not domain.is_torus:
             return "it transforms every space axis, which takes a periodic uniform grid"
-        modes = getattr(self._architecture, "keywords", {}).get("modes", ())
-        if len(modes) != domain.dim + 1:
+        modes = getattr(self._architecture, "keywords", {}).get("modes")
+        if modes is not None and len(modes) != domain.dim + 1:
             return (
                 f"its modes {list(modes)} are for {len(modes)} axes, the task has {domain.dim} and "
                 "time; set solver.architecture.modes"
             )
-        if self.weights[0] == 0:
+        if "equation" not in self.uses:
             return None
         try:
-            self._residual(self._block(problem), problem)
+            short = self._form.first(problem)
+            count = 0 if short.times is None else len(short.times)
+            still = problem.initial.unsqueeze(1).expand(-1, count, *problem.initial.shape[1:])
+            self.physics.loss(still, short)
         except (Unsupported, ConfigError) as error:
             return str(error)
         return None
 
-    def _block(self, problem: Problem) -> Tensor:
-        """Return the given field repeated: any frames, to try the residual on."""
+    @property
+    def _form(self) -> Block:
         assert isinstance(self.form, Block)
-        times = self.form.first(problem).times
-        count = 0 if times is None else len(times)
-        return problem.initial.unsqueeze(1).expand(-1, count, *problem.initial.shape[1:])
+        return self.form
 
-    def _residual(self, u: Tensor, problem: Problem) -> Tensor:
-        assert isinstance(self.form, Block)
-        equation, domain = problem.equation, problem.domain
-        if isinstance(equation, FilteredNavierStokes):
-            if self._closure is not None and isinstance(domain, Grid):
-                spacing = [a / n for a, n in zip(domain.extent, domain.shape, strict=True)]
-                closure = self._closure(width=self.cells * max(spacing))
-                equation = replace(equation, closure=closure)
-        elif self._closure is not None:
-            raise ConfigError(
-                f"solver.closure is for filtered equations, the task's is "
-                f"{type(equation).__name__}; set it to null"
+    def build(self, samples: Samples) -> Scaled:
+        domain = samples[:1].problem.domain
+        if isinstance(domain, Grid):
+            self._filter = f"{self.physics.width(domain):.4g}"
+        model = super().build(samples)
+        if self.coefficient is not None:
+            self._misfit = self._trajectories(samples[: self.coefficient.trajectories])
+            with torch.no_grad():
+                self.coefficient.set_up(_closed(model).coefficient, self._misfit)
+        return model
+
+    def _trajectories(self, labelled: Samples) -> Parabola:
+        """Return the weighted mean square residual of labelled frames as a function of C."""
+        problem, target = labelled.problem, labelled.target
+        with torch.no_grad():
+            example = self.physics.residual(target, problem, 0.0)
+            channels = self.physics.channels or (1.0,) * example.shape[2]
+            weights = example.new_tensor(channels).double() * (example.shape[2] / example.numel())
+            shape = (1, 1, -1, *(1,) * (example.ndim - 3))
+            return parabola(
+                lambda c: self.physics.residual(target, problem, c), weights.view(shape)
             )
-        found = equation.residual(u, self.form.first(problem))
-        if self.channels is not None and len(self.channels) != found.shape[2]:
-            raise ConfigError(
-                f"solver.channels={list(self.channels)}, expected {found.shape[2]} weights, one "
-                "per channel of the residual"
-            )
-        return found
+
+    def groups(self, model: nn.Module) -> list:
+        if self.coefficient is None:
+            return super().groups(model)
+        c = _closed(model).coefficient
+        rest = [p for p in model.parameters() if p is not c and p.requires_grad]
+        return [{"params": rest}, *self.coefficient.groups(c)]
 
     def loss(
         self, model: nn.Module, problem: Problem, target: Tensor | None, weights: Tensor
     ) -> Tensor:
-        assert isinstance(self.form, Block)
-        u = self.form.predict(model, self.form.first(problem))
-        total = u.new_zeros(())
+        short = self._form.first(problem)
+        u = self._form.predict(model, short)
+        total = u.new_zeros((), dtype=torch.promote_types(u.dtype, torch.float32))
+        c = None if self.coefficient is None else _closed(model).coefficient
         if self.weights[0] > 0:
-            found = self._residual(u, problem)
-            means = found.square().transpose(1, 2).flatten(2).mean((0, 2))
-            scale = 1.0 if self.channels is None else means.new_tensor(self.channels)
-            total = total + self.weights[0] * (scale * means).sum()
+            total = total + self.weights[0] * self.physics.loss(u, short, c)
         if self.weights[1] > 0:
             assert target is not None
             part = target[:, : u.shape[1]]
             total = total + self.weights[1] * self.training.loss(u, part, weights)
+        if self.coefficient is not None and c is not None and self._misfit is not None:
+            extra = self.coefficient.penalty(c, self._misfit)
+            total = total if extra is None else total + extra
         return total
+
+    def answer(self, problem: Problem) -> Tensor:
+        """Return one pass of the operator, or what the online steps make of it."""
+        online = self.online
+        if online is None:
+            return super().answer(problem)
+        model = self._fitted()
+        c = None if self.coefficient is None else _closed(model).coefficient.detach()
+        found = []
+        for b in range(len(problem)):
+            one = problem.take(slice(b, b + 1))
+            found.append(
+                online.refined(
+                    model,
+                    lambda m, one=one: self._form.predict(m, one),
+                    lambda u, one=one: self.physics.loss(u, one, c),
+                )
+            )
+        return torch.cat(found)
+
+    @property
+    def disclosures(self) -> Mapping[str, str]:
+        learned = None
+        if self.coefficient is not None and self.model is not None:
+            learned = float(_closed(self.model).coefficient.detach())
+        return disclosed(self.uses, self.weights[1] > 0, self.physics.given, self._filter,
+                         self.coefficient, learned)  # fmt: skip
+
+
+def _closed(model: nn.Module) -> Closed:
+    network = model.network if isinstance(model, Scaled) else model
+    assert isinstance(network, Closed)
+    return network
 
 
 def residual_floor(solver: LESnets, problem: Problem, frames: Tensor) -> float:
-    """Return <R^2> of given frames (B, T, C, *S), with which no training can compete.
+    """Return sum_c w_c <R_c^2> of given frames (B, T, C, *S), with which no training can compete.
 
     With the frames of a fine simulation of the same equation it is the error of the time
     differences alone; with filtered ones it holds the error of the closure, too.
     """
     with torch.no_grad():
-        found = solver._residual(frames, problem)
-    return float(found.square().mean()) if math.prod(found.shape) else math.nan
+        return float(solver.physics.loss(frames, problem))
