@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -100,6 +100,18 @@ class Modes:
         return tuple(slopes)
 
     @cached_property
+    def adjoint(self) -> Tensor:
+        """Factors of the half spectrum with which irfftn is the adjoint of rfftn: the number of
+        points where a mode of the last axis is its own conjugate, else half of that.
+        """
+        num = self.shape[-1]
+        factors = torch.full((num // 2 + 1,), 0.5 * math.prod(self.shape), dtype=torch.float64)
+        factors[0] *= 2
+        if num % 2 == 0:
+            factors[-1] *= 2
+        return factors.to(self.k[-1])
+
+    @cached_property
     def kept(self) -> Tensor:
         """Mask of the strict two-thirds rule, |k_i| L_i / 2 pi < n_i / 3 on every axis.
 
@@ -136,6 +148,8 @@ class Modes:
         """Return the spectrum (..., *S_half) of a real field (..., *S)."""
         columns = self.k[-1].shape[-1]
         if columns == self.shape[-1] // 2 + 1:
+            if field.requires_grad and torch.is_grad_enabled():
+                return _Forward.apply(field, self)  # type: ignore[no-any-return]
             return torch.fft.rfftn(field, dim=self.dims)
         return torch.fft.fftn(torch.fft.rfft(field)[..., :columns], dim=self.dims[:-1])
 
@@ -168,6 +182,24 @@ class Modes:
         parts = torch.broadcast_tensors(*(slope.abs().square() for slope in self.slopes))
         square = torch.stack(parts).sum(0)
         return torch.where(square > 0, 1 / torch.where(square > 0, square, 1.0), 0.0)
+
+
+class _Forward(torch.autograd.Function):
+    """rfftn of a real field whose gradient is one transform back to real numbers.
+
+    <G, rfftn x> = <irfftn(c G), x> with c = `Modes.adjoint`. PyTorch fills the half spectrum up
+    with zeros and transforms complex numbers, at twice the cost.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, field: Tensor, modes: Modes) -> Tensor:
+        ctx.modes = modes
+        return torch.fft.rfftn(field, dim=modes.dims)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        modes: Modes = ctx.modes
+        return torch.fft.irfftn(grads[0] * modes.adjoint, s=modes.shape, dim=modes.dims), None
 
 
 def derivative(field: Tensor, axis: int, modes: Modes) -> Tensor:

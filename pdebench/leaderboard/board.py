@@ -177,6 +177,7 @@ class Row:
         ladder: position on the task's classical ladder, from 0; tuned rungs follow the task's own.
         front: whether no other row is both faster online and better.
         pretrained: where the fit started from, as in `Record.pretrained`; None for its own start.
+        disclosures: what `pdebench.solver.Solver.disclosures` said in the newest run.
     """
 
     id: str
@@ -202,6 +203,7 @@ class Row:
     ladder: int | None = None
     front: bool = False
     pretrained: Mapping[str, Any] | None = None
+    disclosures: Mapping[str, str] = field(default_factory=dict)
     versus: Versus | None = None
     behind: Behind | None = None
     protocol: Protocol = field(default_factory=Protocol)

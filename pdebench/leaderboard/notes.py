@@ -67,6 +67,7 @@ def notes(
     scarce = {row.samples for row in ranked if row.samples < FEW_SAMPLES}
     if scarce:
         said.append(f"{max(scarce)} samples are too few for an interval to hold its level.")
+    said += [_disclosed(row) for row in rows if row.disclosures]
     single = sum(row.seeds == 1 for row in ranked)
     if single:
         whose = "every row" if single == len(ranked) else f"{single} of {len(ranked)} rows"
@@ -98,6 +99,11 @@ def _violations(rows: Sequence[Row]) -> list[str]:
         f"{reason}."
         for (guard, reason), names in sorted(whose.items())
     ]
+
+
+def _disclosed(row: Row) -> str:
+    """Say what a row's solver stated about its constants."""
+    return f"{row.label}: " + "; ".join(f"{k}: {v}" for k, v in row.disclosures.items()) + "."
 
 
 def _pretrained(row: Row) -> str:

@@ -54,6 +54,7 @@ def row_of(pool: Pool, scores: Scores, headline: str, split: str, ladder: Sequen
         samples=max((len(v) for v in values), default=0),
         parameters=max(record.parameters for record in pool.records),
         pretrained=newest.pretrained,
+        disclosures=dict(newest.solver.get("disclosures") or {}),
         scores=scores,
         costs=costs(pool),
         runs=tuple(_runs(pool)),

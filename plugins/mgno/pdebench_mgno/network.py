@@ -107,6 +107,9 @@ class MgNO(nn.Module):
             for _ in range(layers if norm == "layers" else 0)
         )
         self.head = _head(head, width, out_channels, head_width, cycle)
+        # channels last are what convolutions run on; layer normalisation would copy them back
+        self.format = torch.contiguous_format if norm else torch.channels_last
+        self.to(memory_format=self.format)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
@@ -114,16 +117,22 @@ class MgNO(nn.Module):
                 f"the network got x of shape {tuple(x.shape)}, expected (batch, "
                 f"{self.in_channels}, n, n)"
             )
-        u = x
+        u = x.contiguous(memory_format=self.format)
         for position, cycle in enumerate(self.cycles):
             v = cycle(u)
             if self.norms:
                 v = self.norms[position](v)
             if self.pointwise:
-                v = v + self.pointwise[position](u)
+                v = v + _everywhere(self.pointwise[position], u)
             u = self.activation(v)
         y = self.head(u)
         return y + x if self.residual else y
+
+
+def _everywhere(layer: nn.Module, u: Tensor) -> Tensor:
+    """Return a 1x1 convolution as the matrix product that it is."""
+    assert isinstance(layer, nn.Conv2d)
+    return functional.linear(u.movedim(1, -1), layer.weight.flatten(1), layer.bias).movedim(-1, 1)
 
 
 def _head(kind: str, width: int, outputs: int, hidden: int, cycle: Cycle) -> nn.Module:
