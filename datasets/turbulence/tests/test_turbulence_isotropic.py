@@ -139,6 +139,22 @@ def test_every_track_builds(track: str, task: str) -> None:
     assert {s for s in data.card.splits if s.startswith(("ood", "test_"))} == set(data.card.shifts)
 
 
+def test_windows_follow_each_other_and_scored_splits_are_whole(tmp_path: Path) -> None:
+    """Four frames in windows of two: the last frame of one window is the input of the next."""
+    settings = {"frames": 4, "spacing": 0.02, "spin_up": 0.0, "counts": {"train": 2, "test": 1}}
+    cut = isotropic(**settings, window=2)
+    cut.prepare(tmp_path)
+    whole = isotropic(**settings)
+    whole.prepare(tmp_path)
+    windows, flows = cut.split("train"), whole.split("train")
+    assert len(windows) == 4
+    assert windows.target.shape[1] == 2
+    assert torch.equal(windows[0:1].target[:, -1:], windows[1:2].problem.input)
+    assert torch.equal(windows[2:4].target.flatten(0, 1), flows[1:2].target[0])
+    assert torch.equal(windows[np.array([3, 0])].target[1:], windows[0:1].target)
+    assert cut.split("test").target.shape[1] == 4
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -146,6 +162,7 @@ def test_every_track_builds(track: str, task: str) -> None:
         ({"dns_grid": 16}, r"dataset\.dns_grid=16, expected more than 20"),
         ({"les_grid": 20}, r"dataset\.les_grid=20, expected 4 to dns_grid / 2 = 12"),
         ({"frames": 1}, r"dataset\.frames=1"),
+        ({"window": 3}, r"dataset\.window=3, expected 2 to dataset\.frames=2"),
         ({"counts": {"tests": 1}}, r"dataset\.counts="),
         ({"power": -1.0}, r"power=-1\.0"),
         ({"stress_frames": 9}, r"dataset\.stress_frames=9, expected 0 to frames \+ 1 = 3"),
