@@ -124,10 +124,9 @@ class FilteredNavierStokes(Equation):
         nu = _viscosity(problem).to(u).view(-1, *(1,) * (grid.dim + 2))
         used = frames[:, 1:-1] if self.scheme == "central" else frames
         u_hat = modes.forward(used)
-        rate = self.advance(u_hat, modes, u=used) - nu * (modes.square * u_hat)
-        both = torch.cat([rate, _divergence(u_hat, modes).unsqueeze(2)], dim=2)
-        rates, divergence = modes.inverse(both).split([grid.dim, 1], dim=2)
-        found = defects(frames, rates, step, self.scheme)
+        rate = self.advance(u_hat, modes, u=used) - (nu * modes.square) * u_hat
+        found = defects(frames, modes.inverse(rate), step, self.scheme)
+        divergence = modes.inverse(_divergence(u_hat, modes)).unsqueeze(2)
         if self.scheme == "crank_nicolson":
             divergence = divergence[:, 1:]
         return torch.cat([found, divergence], dim=2)
