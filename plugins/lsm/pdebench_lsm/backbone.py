@@ -35,7 +35,8 @@ class DoubleConv(nn.Sequential):
         layers: list[nn.Module] = []
         for a, b in ((inner, middle), (middle, outer)):
             made = _NORM[norm][dim](b, affine=True)
-            layers += [_CONV[dim](a, b, 3, padding=1, bias=False), made, nn.ReLU(inplace=True)]
+            conv = _CONV[dim](a, b, 3, padding=1, bias=False).to(memory_format=_FORMAT[dim])
+            layers += [conv, made, nn.ReLU(inplace=True)]
         super().__init__(*layers)
 
 
