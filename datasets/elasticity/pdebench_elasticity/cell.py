@@ -40,11 +40,6 @@ _GRID = 41  # points per axis of the interpolated files, Geo-FNO
 _RADII = 42  # angles of the published radii, the last one the first again
 
 
-def read(stored: Stored, name: str, index: Index) -> Array:
-    """Return an array of a file, positions kept as arrays."""
-    return stored.read(name, index)
-
-
 def mesh_domain(mesh: CellMesh, nodes: Array) -> Mesh:
     """Return the cells, cut in four, over nodes (N, 2)."""
     return Mesh(
@@ -157,16 +152,16 @@ class PointStress(Source):
 
     def numbers(self, index: Index) -> dict[str, Tensor]:
         """Return the shape numbers as parameters."""
-        return parameters_of(read(self.stored, "shape_numbers", index))
+        return parameters_of(self.stored.read("shape_numbers", index))
 
     def problem(self, index: Index) -> Problem:
-        points = torch.from_numpy(read(self.stored, "points", index))
+        points = torch.from_numpy(self.stored.read("points", index))
         alone = len(points) == 1
         domain = mesh_domain(self._mesh, points[0].numpy().T) if alone else self._shared
         return Problem(self.law, domain, {"points": points}, parameters=self.numbers(index))
 
     def target(self, index: Index) -> Tensor:
-        return torch.from_numpy(read(self.stored, "stress", index))
+        return torch.from_numpy(self.stored.read("stress", index))
 
 
 @final
@@ -180,12 +175,12 @@ class _GridStress(Source):
         return len(self._points)
 
     def problem(self, index: Index) -> Problem:
-        mask = torch.from_numpy(read(self._points.stored, "grid_mask", index))
+        mask = torch.from_numpy(self._points.stored.read("grid_mask", index))
         numbers = self._points.numbers(index)
         return Problem(self._points.law, self._grid, {"mask": mask}, parameters=numbers)
 
     def target(self, index: Index) -> Tensor:
-        return torch.from_numpy(read(self._points.stored, "grid_stress", index))
+        return torch.from_numpy(self._points.stored.read("grid_stress", index))
 
 
 @final

@@ -20,7 +20,7 @@ from pdebench.generation import Recipe, sample_generator
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
-from pdebench_elasticity.cell import PRIORS, SHIFTS, mesh_domain, read
+from pdebench_elasticity.cell import PRIORS, SHIFTS, mesh_domain
 from pdebench_elasticity.voids import draw
 
 NAME, VERSION = "elasticity/equilibrium", "1"
@@ -116,11 +116,11 @@ class _Bodies(Source):
         return len(self._stored)
 
     def problem(self, index: Index) -> Problem:
-        points, force = (read(self._stored, name, index) for name in ("points", "force"))
+        points, force = (self._stored.read(name, index) for name in ("points", "force"))
         alone = len(points) == 1
         domain = mesh_domain(self._mesh, points[0].T) if alone else self._shared
-        numbers = parameters_of(read(self._stored, "shape_numbers", index))
-        ratio = torch.from_numpy(read(self._stored, "poisson", index))
+        numbers = parameters_of(self._stored.read("shape_numbers", index))
+        ratio = torch.from_numpy(self._stored.read("poisson", index))
         return Problem(
             Equilibrium(self._mesh.around, self._mesh.across),
             domain,
@@ -129,7 +129,7 @@ class _Bodies(Source):
         )
 
     def target(self, index: Index) -> Tensor:
-        return torch.from_numpy(read(self._stored, "displacement", index)).float()
+        return torch.from_numpy(self._stored.read("displacement", index)).float()
 
 
 @final
