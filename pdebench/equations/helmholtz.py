@@ -160,8 +160,10 @@ class Helmholtz(Equation):
             raise ConfigError("inputs['speed'] is not positive everywhere; expected c > 0")
         line = Line(grid.shape[0] - 1, 1)
         driven = line.integrals(self.low, self.high)
-        parts = (torch.from_numpy(p).to(c.device) for p in (line.stiffness, line.mass, driven))
-        return ((self.omega / c) ** 2, *parts)
+        stiff, mass, edge = (
+            torch.from_numpy(part).to(c.device) for part in (line.stiffness, line.mass, driven)
+        )
+        return (self.omega / c) ** 2, stiff, mass, edge
 
     def residual(self, u: Tensor, problem: "Problem") -> Tensor:
         """Return lap u + k^2 u with the boundary terms, by five-point differences, (B, 1, n, n)."""
