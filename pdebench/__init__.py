@@ -16,6 +16,7 @@ _HOME = {
     "Dataset": "dataset",
     "Equation": "equation",
     "Evolve": "task",
+    "GeneratedDataset": "generated",
     "Grid": "domain",
     "IterativeSolver": "solver",
     "LearnedSolver": "learning",
@@ -31,6 +32,7 @@ _HOME = {
     "Task": "task",
     "Training": "learning",
     "evaluate": "notebook",
+    "open_dataset": "formats.xarrays",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Dataset",
     "Equation",
     "Evolve",
+    "GeneratedDataset",
     "Grid",
     "IterativeSolver",
     "LearnedSolver",
@@ -57,12 +60,15 @@ __all__ = [
     "Training",
     "__version__",
     "evaluate",
+    "open_dataset",
 ]
 
 if TYPE_CHECKING:
     from pdebench.dataset import Card, Dataset
     from pdebench.domain import Axis, Grid, Mesh, Points
     from pdebench.equation import Equation
+    from pdebench.formats.xarrays import open_dataset
+    from pdebench.generated import GeneratedDataset
     from pdebench.harness.record import Record
     from pdebench.harness.store import Store
     from pdebench.learning import LearnedSolver, Training

@@ -88,6 +88,13 @@ class Dataset(ABC):
     def equation(self) -> Equation:
         """The equation that the samples solve."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files and folders outside the prepared folder that hold samples; solvers may not open
+        them while they run.
+        """
+        return ()
+
     @abstractmethod
     def prepare(self, folder: Path) -> str:
         """Make what is missing in ``folder`` and return the digest of the content (SHA-256,

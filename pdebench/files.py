@@ -139,10 +139,13 @@ def _attach_scales(out: h5py.File, layout: Layout, count: int) -> None:
             _array(out, name).dims[position].attach_scale(out[axis])
 
 
-def open_file(path: Path) -> h5py.File:
-    """Open a file for reading. Raises DataError, naming it, where it is absent, a folder, truncated
-    or no HDF5.
+def open_file(path: Path | str) -> h5py.File:
+    """Open a file, local or any address that fsspec knows, for reading. Raises DataError, naming
+    it, where it is absent, a folder, truncated or no HDF5.
     """
+    if is_remote(path):
+        return _open_remote(str(path))
+    path = Path(path)
     if not path.exists():
         raise DataError(f"'{path}' does not exist; make the data set first")
     if path.is_dir():
@@ -153,6 +156,50 @@ def open_file(path: Path) -> h5py.File:
         raise DataError(
             f"'{path}' is truncated or no HDF5 file ({error}); delete it and it is made again"
         ) from error
+
+
+def is_remote(path: Path | str) -> bool:
+    """Whether a path is an address such as ``s3://bucket/file.h5``."""
+    return isinstance(path, str) and "://" in path
+
+
+def _open_remote(address: str) -> h5py.File:
+    import fsspec
+
+    try:
+        # 4 MiB blocks read ahead: one sample of a 2D trajectory, or a file's whole index.
+        system, path = fsspec.url_to_fs(address)
+        stream: Any = system.open(path, "rb", block_size=4 << 20)
+        return h5py.File(stream, "r")
+    except (OSError, ValueError, ImportError) as error:
+        raise DataError(
+            f"'{address}' cannot be opened ({error}); expected the address of an HDF5 file that "
+            "fsspec can reach"
+        ) from error
+
+
+@final
+class Handle:
+    """An open file; one handle per process, a forked or unpickled copy opens its own."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        self._opened: h5py.File | None = None
+        self._owner = -1
+
+    @property
+    def file(self) -> Any:
+        """The open ``h5py.File``; its members are of any type, so nothing is promised of them."""
+        if self._opened is None or self._owner != os.getpid():
+            self._opened, self._owner = open_file(self.path), os.getpid()
+        return self._opened
+
+    def array(self, name: str) -> h5py.Dataset:
+        """Return array ``name``. Raises DataError where it is a group or a type."""
+        return _array(self.file, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_opened": None, "_owner": -1}
 
 
 def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterable[str]) -> str:
@@ -192,46 +239,33 @@ class Stored:
     """Arrays of a file, read lazily and kept in memory where they are small.
 
     Arrays up to ``limit`` bytes are read whole at first use; larger ones by sample into a
-    preallocated batch (indexing chunked HDF5 with a list is 25 times slower). One handle per
-    process: a forked worker opens its own.
+    preallocated batch (indexing chunked HDF5 with a list is 25 times slower).
     """
 
-    def __init__(self, path: Path, limit: int = CACHE_LIMIT) -> None:
+    def __init__(self, path: Path | str, limit: int = CACHE_LIMIT) -> None:
         self.path, self._limit = path, limit
         self._cache: dict[str, Array] = {}
-        self._handle: h5py.File | None = None
-        self._owner = -1
-
-    def _file(self) -> h5py.File:
-        if self._handle is None or self._owner != os.getpid():
-            self._handle, self._owner = open_file(self.path), os.getpid()
-        return self._handle
+        self._handle = Handle(path)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "_limit": self._limit,
-            "_cache": {},
-            "_handle": None,
-            "_owner": -1,
-        }
+        return self.__dict__ | {"_cache": {}}
 
     def __len__(self) -> int:
-        return len(_array(self._file(), "sample"))
+        return len(self._handle.array("sample"))
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the file."""
-        return self._file().attrs[name]
+        return self._handle.file.attrs[name]
 
     def read(self, name: str, index: Any = slice(None)) -> Array:
         """Return the selected samples of array ``name``; views of the cache for slices of small
         arrays.
         """
-        if name not in self._cache and _array(self._file(), name).nbytes <= self._limit:
-            self._cache[name] = _array(self._file(), name)[()]
+        dataset = self._handle.array(name)
+        if name not in self._cache and dataset.nbytes <= self._limit:
+            self._cache[name] = dataset[()]
         if name in self._cache:
             return self._cache[name][index]
-        dataset = _array(self._file(), name)
         if isinstance(index, slice):
             return dataset[index]
         positions = np.asarray(index)
@@ -243,4 +277,4 @@ class Stored:
 
     def coordinate(self, name: str) -> Array:
         """Return the values of an axis."""
-        return _array(self._file(), name)[()]
+        return self._handle.array(name)[()]

@@ -41,6 +41,6 @@ def evaluate(
     }
     prepare(root, described, task.dataset)
     seed_everything(seed)
-    around = Surroundings(device=device, sealed=(root,), progress=progress)
+    around = Surroundings(device=device, sealed=(root, *task.dataset.files), progress=progress)
     record, _ = _evaluate(solver, task, seed=seed, surroundings=around)
     return record

@@ -79,10 +79,10 @@ class _Continuation(Source):
                 f"{0 if times is None else len(times)} frames; ask for fewer"
             )
         frames = self._stored.target(index)[:, : self._history]
-        name = next(iter(stored.inputs))
+        name, *others = stored.inputs
         return replace(
             stored,
-            inputs={name: frames},
+            inputs={name: frames, **{other: stored.inputs[other] for other in others}},
             history=times[: self._history],
             times=times[self._history : self._stop],
         )

@@ -25,15 +25,20 @@ def folder_of(root: Path, dataset_config: dict[str, Any]) -> Path:
     return root / data_key(dataset_config)
 
 
-def _files(folder: Path) -> dict[str, list[int]]:
-    """Size and modification time (ns) of every finished file; enough to notice truncation and
-    editing cheaply.
+def _files(folder: Path, config: dict[str, Any]) -> dict[str, list[int]]:
+    """Size and modification time (ns) of every finished file, and of the imported file or folder;
+    enough to notice truncation and editing cheaply.
     """
-    return {
-        file.name: [file.stat().st_size, file.stat().st_mtime_ns]
+    found = [
+        file
         for file in sorted(folder.glob("*"))
         if file.is_file() and file.name != _MANIFEST and not file.name.startswith(".")
-    }
+    ]
+    stated = {file.name: file.stat() for file in found}
+    path = config.get("path")
+    if isinstance(path, str) and Path(path).exists():
+        stated[path] = Path(path).stat()
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stated.items()}
 
 
 def known_digest(root: Path, dataset_config: dict[str, Any]) -> str | None:
@@ -41,7 +46,7 @@ def known_digest(root: Path, dataset_config: dict[str, Any]) -> str | None:
     folder = folder_of(root, dataset_config)
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        if manifest["files"] == _files(folder) and manifest["files"]:
+        if manifest["files"] == _files(folder, dataset_config) and manifest["files"]:
             return str(manifest["digest"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -70,7 +75,11 @@ def prepare(root: Path, dataset_config: dict[str, Any], dataset: "Dataset") -> s
             )
         if touched:
             known = making_seconds(root, dataset_config)
-            manifest = {"digest": digest, "config": dataset_config, "files": _files(folder)}
+            manifest = {
+                "digest": digest,
+                "config": dataset_config,
+                "files": _files(folder, dataset_config),
+            }
             manifest["seconds"] = seconds if known is None else known
             write_atomically(folder / _MANIFEST, canonical(manifest).encode())
     return digest

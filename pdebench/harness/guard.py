@@ -28,7 +28,7 @@ def _refuse_below_seal(path: Any) -> None:
     real = os.path.realpath(os.fsdecode(path))
     for folder in folders:
         # The folder itself may be listed: an import does so where a script lies beside its data.
-        if real.startswith(folder + os.sep):
+        if real.startswith(folder + os.sep) or (real == folder and os.path.isfile(real)):
             raise AccessError(
                 f"the solver opened '{real}' while it ran; stored data reach a solver only "
                 "through what "

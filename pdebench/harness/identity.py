@@ -71,8 +71,11 @@ def _owner(target: str) -> str:
 
 def run_id(task: Any, solver: Any, seed: int, data_digest: str, code_digest: str) -> str:
     """Return the SHA-256 of the canonical JSON of {task, solver, seed, dataset digest, plugin
-    digest}.
+    digest}; where an imported file lies does not count, its digest does.
     """
+    stored = task.get("dataset") if isinstance(task, dict) else None
+    if isinstance(stored, dict) and "path" in stored:
+        task = {**task, "dataset": {k: v for k, v in stored.items() if k != "path"}}
     return sha256(
         canonical(
             {

@@ -205,7 +205,7 @@ def _compute(
     around = Surroundings(
         device=run.device,
         data=data.folder_of(run.data, config["task"]["dataset"]),
-        sealed=(run.data, run.store.root / "records"),
+        sealed=(run.data, run.store.root / "records", *task.dataset.files),
         workspace=run.store.workspace(run_id),
         logger=build(config["logger"], "logger") if config.get("logger") else None,
         progress=progress,

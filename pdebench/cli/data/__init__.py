@@ -1,0 +1,1 @@
+"""``pdebench data``: one module per sub-command."""
