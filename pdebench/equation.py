@@ -58,6 +58,12 @@ class Equation(ABC):
         solution.
         """
 
+    def conserved(self, u: Tensor, problem: "Problem") -> Mapping[str, Tensor]:
+        """Return what the exact solution keeps constant in time: name -> (B, T), in the unit of u;
+        T = 1 where it is known to be zero of a steady field. Nothing by default.
+        """
+        return {}
+
     def linear_system(self, problem: "Problem") -> LinearSystem:
         """Return the discrete linear system of the problem; Unsupported where the equation is not
         linear.

@@ -27,6 +27,7 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pdebench.atomic import atomic_path
@@ -75,7 +76,9 @@ class Recipe(ABC):
 
 @final
 @dataclass(frozen=True)
-class _Shard:
+class Shard:
+    """Consecutive samples of a split that are made together, and the file that keeps them."""
+
     split: str
     start: int
     path: Path
@@ -98,7 +101,7 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
     shards = [s for split in wanted for s in _shards(recipe, folder, split)]
-    todo = [s for s in shards if not _finished(s)]
+    todo = [s for s in shards if not finished(s)]
     num_workers = max(1, min(workers or len(os.sched_getaffinity(0)), len(todo)))
     shown = sys.stderr.isatty() if progress is None else progress
     with _bar(shown) as bar:
@@ -119,17 +122,36 @@ def _bar(shown: bool) -> Progress:
         MofNCompleteColumn(),
         TextColumn("shards"),
     )
-    return Progress(*columns, TimeRemainingColumn(), disable=not shown, transient=True)
+    return Progress(
+        *columns,
+        TimeRemainingColumn(),
+        disable=not shown,
+        transient=True,
+        console=Console(stderr=True),
+    )
 
 
-def _shards(recipe: Recipe, folder: Path, split: str) -> list[_Shard]:
+def shards_left(recipe: Recipe, folder: Path) -> list["Shard"]:
+    """Return the shards of the splits without a file that are not finished."""
+    wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
+    return [s for split in wanted for s in _shards(recipe, folder, split) if not finished(s)]
+
+
+def make_alone(recipe: Recipe, shard: "Shard") -> float:
+    """Make one shard in this process; return the mean bytes per number of its arrays."""
+    with one_thread():
+        arrays = _make_shard(recipe, shard)
+    return sum(a.nbytes for a in arrays) / max(1, sum(a.size for a in arrays))
+
+
+def _shards(recipe: Recipe, folder: Path, split: str) -> list[Shard]:
     starts = range(0, recipe.counts[split], recipe.shard)
     return [
-        _Shard(split, start, folder / ".shards" / f"{split}-{start:08d}.npz") for start in starts
+        Shard(split, start, folder / ".shards" / f"{split}-{start:08d}.npz") for start in starts
     ]
 
 
-def _finished(shard: _Shard) -> bool:
+def finished(shard: Shard) -> bool:
     """Whether the shard is there and has the digest it was written with; a damaged one is made
     again.
     """
@@ -156,18 +178,24 @@ def _read(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _make_shard(recipe: Recipe, shard: _Shard) -> None:
+def _make_shard(recipe: Recipe, shard: Shard) -> list[Array]:
     arrays = dict(recipe.make(shard.split, range(shard.start, shard.start + recipe.shard)))
     with atomic_path(shard.path) as partial, partial.open("wb") as stream:
         members: dict[str, Any] = {"digest": np.array(content_digest(arrays.items())), **arrays}
         np.savez(stream, **members)  # arrays of objects have failed in the digest
+    return list(arrays.values())
 
 
-def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
+def _make_elsewhere(recipe: Recipe, shard: Shard) -> None:
+    """Make a shard in a worker; its arrays stay on the disk."""
+    _make_shard(recipe, shard)
+
+
+def _made(recipe: Recipe, todo: list[Shard], workers: int) -> Iterator[None]:
     if not todo:
         return
     if workers == 1:
-        with _single_threaded():
+        with one_thread():
             for shard in todo:
                 _make_shard(recipe, shard)
                 yield
@@ -177,7 +205,7 @@ def _made(recipe: Recipe, todo: list[_Shard], workers: int) -> Iterator[None]:
     )
     try:
         with _script_hidden(recipe):
-            futures = [pool.submit(_make_shard, recipe, shard) for shard in todo]
+            futures = [pool.submit(_make_elsewhere, recipe, shard) for shard in todo]
         for done in as_completed(futures):
             done.result()
             yield
@@ -219,7 +247,7 @@ def _start_worker() -> None:
 
 
 @contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Compute with one torch thread, as workers do: results must not depend on the number of
     workers.
     """

@@ -11,6 +11,7 @@ _COMMANDS = {
         "solvers, data sets, tasks, metrics, tracks; which plugin ships each",
     ),
     "run": ("pdebench.cli.run", "run solvers on tasks; -m sweeps over comma-separated values"),
+    "data": ("pdebench.cli.data", "make, describe, check, import, export and plot data sets"),
     "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
     "compare": ("pdebench.leaderboard.compare", "two rows side by side: what differs, by how much"),
     "time": ("pdebench.cli.time", "solvers in turn on the same problems; ratios with intervals"),

@@ -104,6 +104,13 @@ class FilteredNavierStokes(Equation):
         u_hat = modes.forward(u)
         return modes.inverse(self.advance(u_hat, modes, force) - viscosity * (modes.square * u_hat))
 
+    def conserved(self, u: Tensor, problem: Problem) -> Mapping[str, Tensor]:
+        """Return the mean velocity: neither advection, pressure, stress nor forcing changes it."""
+        frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
+        means = frames.flatten(3).mean(3)
+        named = zip(self.fields, means.unbind(2), strict=False)  # two axes have two components
+        return {f"mean {name}": values for name, values in named}
+
     def divergence(self, u: Tensor, modes: Modes) -> Tensor:
         """Return div u (..., *S), 1/s."""
         return modes.inverse(_divergence(modes.forward(u), modes))

@@ -129,6 +129,11 @@ class Vorticity(Equation):
         nu, alpha = (value.to(u).view(-1, 1, 1, 1, 1) for value in coefficients(problem))
         return rate[:, 1:] - self.tendency(u, nu, alpha, grid)
 
+    def conserved(self, u: Tensor, problem: Problem) -> Mapping[str, Tensor]:
+        """Return the mean vorticity, which no term of the equation changes."""
+        frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
+        return {"mean vorticity": frames.mean((2, 3, 4))}
+
     def tendency(
         self, w: Tensor, viscosity: Tensor | float, drag: Tensor | float, grid: Grid
     ) -> Tensor:
