@@ -133,7 +133,7 @@ def _well_file(path: Path, num: int, seed: int) -> None:
                 dim_varying=np.array(varying, bool), sample_varying=samples, time_varying=times
             )
         for order in range(3):
-            group = out[f"t{order}_fields"]
+            group: Any = out[f"t{order}_fields"]
             group.attrs["field_names"] = list(group)
 
 
