@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pdebench.atomic import atomic_path
 from pdebench.errors import DataError
+from pdebench.reading import Descriptor, Runs
 
 Array = NDArray[Any]
 CACHE_LIMIT = 2 << 30  # bytes of one array that are kept in memory after the first read
@@ -185,21 +186,33 @@ class Handle:
     def __init__(self, path: Path | str) -> None:
         self.path = path
         self._opened: h5py.File | None = None
+        self._raw: Descriptor | None = None
+        self._runs: dict[str, Runs | None] = {}
         self._owner = -1
 
     @property
     def file(self) -> Any:
         """The open ``h5py.File``; its members are of any type, so nothing is promised of them."""
         if self._opened is None or self._owner != os.getpid():
-            self._opened, self._owner = open_file(self.path), os.getpid()
+            self._opened, self._owner, self._runs = open_file(self.path), os.getpid(), {}
+            # Opened together: a solver may read on where it may no longer open.
+            self._raw = None if is_remote(self.path) else Descriptor(Path(self.path))
         return self._opened
 
     def array(self, name: str) -> h5py.Dataset:
         """Return array ``name``. Raises DataError where it is a group or a type."""
         return _array(self.file, name)
 
+    def runs(self, name: str) -> Runs | None:
+        """Return the places of an array's samples, found once; None where only HDF5 knows them."""
+        array = self.array(name)
+        if name not in self._runs:
+            raw = self._raw
+            self._runs[name] = None if raw is None else Runs.of(array, raw)
+        return self._runs[name]
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_opened": None, "_owner": -1}
+        return {"path": self.path, "_opened": None, "_raw": None, "_owner": -1, "_runs": {}}
 
 
 def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterable[str]) -> str:
@@ -238,8 +251,9 @@ def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterabl
 class Stored:
     """Arrays of a file, read lazily and kept in memory where they are small.
 
-    Arrays up to ``limit`` bytes are read whole at first use; larger ones by sample into a
-    preallocated batch (indexing chunked HDF5 with a list is 25 times slower).
+    Arrays up to ``limit`` bytes are read whole at first use (the memory cache; 0 for none); of
+    larger ones only what is asked for, each sample by one read straight into the batch, by several
+    threads where the batch is large (indexing chunked HDF5 with a list is 25 times slower).
     """
 
     def __init__(self, path: Path | str, limit: int = CACHE_LIMIT) -> None:
@@ -266,9 +280,12 @@ class Stored:
             self._cache[name] = dataset[()]
         if name in self._cache:
             return self._cache[name][index]
+        runs = self._handle.runs(name)
+        positions = np.arange(len(dataset))[index]
+        if runs is not None:
+            return runs.read(positions)
         if isinstance(index, slice):
             return dataset[index]
-        positions = np.asarray(index)
         out = np.empty((len(positions), *dataset.shape[1:]), dataset.dtype)
         # Ascending reads, whatever the batch's order.
         for place in np.argsort(positions, kind="stable"):

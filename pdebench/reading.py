@@ -26,18 +26,29 @@ _SMALL = 1 << 20  # bytes of a batch below which one reader is faster than sever
 
 
 @final
+class Descriptor:
+    """A file opened for ``pread``; closed with its last user."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.number = path, os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
+@final
 class Runs:
     """Where the samples of an array lie in its file: ``starts`` (N,), bytes."""
 
     def __init__(
-        self, path: Path, starts: Array, shape: tuple[int, ...], dtype: np.dtype[Any]
+        self, file: Descriptor, starts: Array, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> None:
-        self._path, self._starts = path, starts
+        self._file, self._starts = file, starts
         self.shape, self.dtype = shape, dtype
-        self._descriptor = os.open(path, os.O_RDONLY)
 
     @classmethod
-    def of(cls, dataset: h5py.Dataset, path: Path) -> "Runs | None":
+    def of(cls, dataset: h5py.Dataset, file: Descriptor) -> "Runs | None":
         """Return the places of an array's samples, or None where they are compressed, scattered,
         of another byte order, or not all there.
         """
@@ -50,7 +61,7 @@ class Runs:
         if dataset.chunks is None:
             first = dataset.id.get_offset()
             return (
-                None if first is None else cls(path, first + row * np.arange(shape[0]), shape, kind)
+                None if first is None else cls(file, first + row * np.arange(shape[0]), shape, kind)
             )
         if dataset.chunks != (1, *shape[1:]) or dataset.scaleoffset is not None:
             return None
@@ -63,16 +74,14 @@ class Runs:
                 starts[chunk.chunk_offset[0]] = chunk.byte_offset
 
         dataset.id.chunk_iter(note)
-        return cls(path, starts, shape, kind) if (starts >= 0).all() else None
-
-    def __del__(self) -> None:
-        if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+        return cls(file, starts, shape, kind) if (starts >= 0).all() else None
 
     def read(self, positions: Array) -> Array:
         """Return samples in the given order (n, *shape[1:]). Raises DataError at a cut file."""
         out = np.empty((len(positions), *self.shape[1:]), self.dtype)
         order = np.argsort(positions, kind="stable")
+        if not out.size:
+            return out
         if out.nbytes < _SMALL:
             self._fill(out, positions, order)
             return out
@@ -87,13 +96,13 @@ class Runs:
         for place in places:
             view = memoryview(flat[place])
             start = int(self._starts[positions[place]])
-            got = os.preadv(self._descriptor, [view], start)
+            got = os.preadv(self._file.number, [view], start)
             while 0 < got < len(view):  # a signal or a network file system cuts reads short
-                more = os.preadv(self._descriptor, [view[got:]], start + got)
+                more = os.preadv(self._file.number, [view[got:]], start + got)
                 got = got + more if more else 0
             if got < len(view):
                 raise DataError(
-                    f"'{self._path}' ends before sample {int(positions[place])}; it was cut, "
+                    f"'{self._file.path}' ends before sample {int(positions[place])}; it was cut, "
                     "delete it and it is made again"
                 )
 

@@ -1,4 +1,4 @@
-"""Bad files: one sentence naming the file, what was expected and what to do; nothing else happens."""
+"""Bad files: one sentence naming the file, what was expected and what to do."""
 
 import json
 import os

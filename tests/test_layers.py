@@ -16,7 +16,7 @@ LAYERS = {
     "atomic": 2, "baselines": 2, "cost": 2, "equations": 2, "files": 2, "formats": 2,
     "chebyshev": 2,
     "estimate": 2, "generated": 2, "generation": 2, "learning": 2,
-    "metrics": 2, "mixture": 2, "origin": 2, "paths": 2, "progress": 2, "session": 2,
+    "metrics": 2, "mixture": 2, "origin": 2, "paths": 2, "progress": 2, "reading": 2, "session": 2,
     "spectral": 2, "statistics": 2,
     "config": 3, "hookspecs": 3, "plugins": 3,
     "harness": 4, "notebook": 4,

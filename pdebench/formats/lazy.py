@@ -70,6 +70,12 @@ class Hdf5Array(LazyArray):
             found.chunks is None or math.prod(found.chunks) <= math.prod(self.shape[1:])
         )
 
+    def rows(self, index: slice | Sequence[int] | Array) -> Array:
+        runs = self._handle.runs(self._name) if self.direct else None
+        if runs is None:
+            return super().rows(index)
+        return runs.read(np.arange(self.shape[0])[index])
+
     def _found(self) -> h5py.Dataset:
         return self._handle.array(self._name)
 

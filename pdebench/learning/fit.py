@@ -105,6 +105,9 @@ def run_fit(
         return Place(trainer.current_epoch, trainer.global_rank, trainer.world_size)
 
     labelled = "labels" in solver.uses
+    in_advance = (
+        2 if session.device == "cuda" else 0
+    )  # on a CPU the reader would take turns with us
     found = resume is not None and resume.is_file()
     with warnings.catch_warnings():
         warnings.filterwarnings(
@@ -115,7 +118,7 @@ def run_fit(
         )  # torch's own deprecation, seen through lightning
         trainer.fit(
             Fitting(solver, model, spent),
-            Batches(train, training.batch_size, session.seed, labelled, place),
+            Batches(train, training.batch_size, session.seed, labelled, place, in_advance),
             Batches(valid, training.batch_size, None, labelled),
             ckpt_path=str(resume) if found else None,
             weights_only=True if found else None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pdebench.problem import Problem
+from pdebench.reading import ahead
 from pdebench.samples import Samples
 
 
@@ -32,6 +33,7 @@ class Batches:
         labelled: whether targets are read.
         place: returns epoch, rank and number of processes; every process takes equally many
             samples.
+        ahead: batches that a thread of its own reads in advance; 0 reads when asked.
     """
 
     def __init__(
@@ -41,15 +43,19 @@ class Batches:
         seed: int | None,
         labelled: bool,
         place: Callable[[], Place] = lambda: Place(0, 0, 1),
+        ahead: int = 0,
     ) -> None:
         self._samples, self._batch_size, self._seed = samples, batch_size, seed
-        self._labelled, self._place = labelled, place
+        self._labelled, self._place, self._ahead = labelled, place, ahead
 
     def __len__(self) -> int:
         world = self._place().world
         return -(-(len(self._samples) // world) // self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Problem, Tensor | None]]:
+        return ahead(self._read(), self._ahead) if self._ahead else self._read()
+
+    def _read(self) -> Iterator[tuple[Problem, Tensor | None]]:
         epoch, rank, world = self._place()
         num = len(self._samples)
         order = torch.arange(num)
