@@ -92,7 +92,7 @@ class Runs:
         return out
 
     def _fill(self, out: Array, positions: Array, places: Array) -> None:
-        flat = out.view(np.uint8).reshape(len(out), -1)
+        flat: Any = out.view(np.uint8).reshape(len(out), -1)
         for place in places:
             view = memoryview(flat[place])
             start = int(self._starts[positions[place]])
