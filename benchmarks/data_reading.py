@@ -5,8 +5,8 @@ cache.
 
 One content (64^2 x 20 frames, float32), written once in the suite's layout and once in The Well's.
 Every round reads all samples in random order, in batches, summing nothing. All files are in the
-page cache. ``page cache`` copies the same bytes of the same file in the same order with ``preadv``
-into one buffer, by as many threads: what the machine can do. ``memory`` is the suite with its
+page cache. ``page cache`` copies as many bytes of the same file in random order with ``preadv`` into
+a new buffer a batch, by as many threads, and does nothing else: what the machine can do. ``memory`` is the suite with its
 memory cache. ``the_well`` is the loader from PyPI inside torch's DataLoader, in this process (0
 workers) and with two worker processes, whichever is faster counts.
 """
@@ -80,8 +80,6 @@ def page_cache(path: Path, num: int, batch: int) -> Callable[[], None]:
     """Return the same bytes in the same order by preadv, threads as many as the suite's readers."""
     row = FRAMES * GRID * GRID * 4
     descriptor = os.open(path, os.O_RDONLY)
-    start = os.fstat(descriptor).st_size - num * (row + 64)
-    start = max(0, start)
     threads = len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(threads)
 
@@ -139,6 +137,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     num, batch = options.samples, options.batch
+    torch.set_num_threads(1)  # reading computes nothing; idle threads would take the readers' cores
     began = time.time()
     with tempfile.TemporaryDirectory() as name:
         own, well = written(Path(name), num)

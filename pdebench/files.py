@@ -187,6 +187,7 @@ class Handle:
         self.path = path
         self._opened: h5py.File | None = None
         self._raw: Descriptor | None = None
+        self._arrays: dict[str, h5py.Dataset] = {}
         self._runs: dict[str, Runs | None] = {}
         self._owner = -1
 
@@ -194,25 +195,35 @@ class Handle:
     def file(self) -> Any:
         """The open ``h5py.File``; its members are of any type, so nothing is promised of them."""
         if self._opened is None or self._owner != os.getpid():
-            self._opened, self._owner, self._runs = open_file(self.path), os.getpid(), {}
+            self._opened, self._owner = open_file(self.path), os.getpid()
+            self._arrays, self._runs = {}, {}
             # Opened together: a solver may read on where it may no longer open.
             self._raw = None if is_remote(self.path) else Descriptor(Path(self.path))
         return self._opened
 
     def array(self, name: str) -> h5py.Dataset:
         """Return array ``name``. Raises DataError where it is a group or a type."""
-        return _array(self.file, name)
+        file = self.file
+        if name not in self._arrays:
+            self._arrays[name] = _array(file, name)  # found by name once: a lookup takes 50 us
+        return self._arrays[name]
 
     def runs(self, name: str) -> Runs | None:
         """Return the places of an array's samples, found once; None where only HDF5 knows them."""
-        array = self.array(name)
-        if name not in self._runs:
-            raw = self._raw
+        if self._owner != os.getpid() or name not in self._runs:
+            array, raw = self.array(name), self._raw
             self._runs[name] = None if raw is None else Runs.of(array, raw)
         return self._runs[name]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_opened": None, "_raw": None, "_owner": -1, "_runs": {}}
+        return {
+            "path": self.path,
+            "_opened": None,
+            "_raw": None,
+            "_owner": -1,
+            "_arrays": {},
+            "_runs": {},
+        }
 
 
 def verify(path: Path, expected: Mapping[str, str | int | float], names: Iterable[str]) -> str:
@@ -259,6 +270,7 @@ class Stored:
     def __init__(self, path: Path | str, limit: int = CACHE_LIMIT) -> None:
         self.path, self._limit = path, limit
         self._cache: dict[str, Array] = {}
+        self._beyond: set[str] = set()  # arrays that the cache is too small for
         self._handle = Handle(path)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -275,15 +287,19 @@ class Stored:
         """Return the selected samples of array ``name``; views of the cache for slices of small
         arrays.
         """
-        dataset = self._handle.array(name)
-        if name not in self._cache and dataset.nbytes <= self._limit:
-            self._cache[name] = dataset[()]
         if name in self._cache:
             return self._cache[name][index]
+        if name not in self._beyond:
+            dataset = self._handle.array(name)
+            if dataset.nbytes <= self._limit:
+                self._cache[name] = dataset[()]
+                return self._cache[name][index]
+            self._beyond.add(name)
         runs = self._handle.runs(name)
-        positions = np.arange(len(dataset))[index]
         if runs is not None:
-            return runs.read(positions)
+            return runs.read(np.arange(runs.shape[0])[index])
+        dataset = self._handle.array(name)
+        positions = np.arange(len(dataset))[index]
         if isinstance(index, slice):
             return dataset[index]
         out = np.empty((len(positions), *dataset.shape[1:]), dataset.dtype)
