@@ -5,10 +5,10 @@ cache.
 
 One content (64^2 x 20 frames, float32), written once in the suite's layout and once in The Well's.
 Every round reads all samples in random order, in batches, summing nothing. All files are in the
-page cache. ``page cache`` copies as many bytes of the same file in random order with ``preadv`` into
-a new buffer a batch, by as many threads, and does nothing else: what the machine can do. ``memory`` is the suite with its
-memory cache. ``the_well`` is the loader from PyPI inside torch's DataLoader, in this process (0
-workers) and with two worker processes, whichever is faster counts.
+page cache. ``page cache`` copies as many bytes of the same file in random order with ``preadv``
+into a new buffer a batch, by as many threads, and does nothing else: what the machine can do.
+``memory`` is the suite with its memory cache. ``the_well`` is the loader from PyPI inside torch's
+DataLoader, in this process (0 workers) and with two worker processes, whichever is faster counts.
 """
 
 import argparse
