@@ -80,13 +80,49 @@ def test_the_notebook_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert 0 < float(done.stdout) < 10
 
 
+def test_the_data_example_and_commands_run(
+    board: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/data.md: its Python with ``folder``, and every command with small settings."""
+    from pdebench.cli import main
+    from pdebench.testing import lookalikes
+
+    text = (ROOT / "docs" / "data.md").read_text()
+    found = re.search(r"```python\n(.*?)```", text, re.S)
+    assert found is not None
+    folder = next((board / "data").glob("*/test.h5")).parent
+    script = tmp_path / "example.py"
+    script.write_text(f"folder = {str(folder)!r}\n{found.group(1)}")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert "('sample', 'time', 'channel', 'x', 'y') 1/s" in done.stdout
+
+    lookalikes.fno_v73(tmp_path)
+    lookalikes.pdebench_darcy(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    small = [change for change in SMALL if not change.startswith("task.")]
+    commands = re.findall(r"^    pdebench (data|run) (.*?)(?:  +#.*)?$", text, re.M)
+    assert len(commands) >= 9
+    for command, rest in commands:
+        words = rest.split()
+        if command == "data":
+            words += [*([] if words[0] == "import" else small), "--data", f"{board}/data"]
+        else:
+            words = [w.replace("solver=fno,mean", "solver=mean") for w in words]
+            words = [w.replace("solver=fno", "solver=mean") for w in words]
+            words += [f"store={tmp_path}/store", f"data={tmp_path}/data", "track.budget.epochs=1"]
+        if command == "data":
+            assert main([command, *words]) == 0
+        else:
+            pdebench(command, *words)
+
+
 def test_readme_names_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
     assert "make demo" in readme and "make test" in readme
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/boards.md", "docs/plugins.md"]
+    "name", ["README.md", "CONTRIBUTING.md", "docs/boards.md", "docs/data.md", "docs/plugins.md"]
 )
 def test_links_and_paths_exist(name: str) -> None:
     text = (ROOT / name).read_text()
