@@ -19,6 +19,7 @@ NAME = "navier_stokes/forced/tiny"
 SMALL = (
     "dataset.counts={train:5,valid:1,test:3,test_fine:1}",
     "dataset.counts={ood_low_viscosity:1,ood_high_viscosity:1,ood_forcing:2}",
+    "dataset.counts={ood_initial:1,ood_horizon:1}",
     "dataset.stored_grid=16",
     "dataset.solve_grid=16",
     "dataset.frames=12",
@@ -49,11 +50,11 @@ def test_make_tells_size_and_time_then_makes(data: Command) -> None:
     assert "is not made" in data("verify", NAME, status=1)
     assert "not made; make it: pdebench data make" in data("info", NAME)
     said = data("make", NAME, "--estimate", "--workers", "1")
-    # 13 frames of 16^2 numbers in float32 and a viscosity, 32^2 for one sample of test_fine
-    assert 13 * (13 * 16**2 * 4 + 4) + 13 * 32**2 * 4 + 4 == 226_360
-    assert "14 samples, 226 kB; 12 to make in about" in said
+    # 13 frames of 16^2 numbers in float32 and a viscosity; 32^2 in test_fine, 25 in ood_horizon
+    assert 14 * 13 * 16**2 * 4 + 13 * 32**2 * 4 + 25 * 16**2 * 4 + 16 * 4 == 265_280
+    assert "16 samples, 265 kB; 14 to make in about" in said
     said = data("make", NAME, "--workers", "1")
-    assert "10 to make" in said  # the second estimate makes one more shard and "digest " in said
+    assert "12 to make" in said  # the second estimate makes one more shard and "digest " in said
     assert "to make" not in data("make", NAME, "--workers", "2")
 
 
@@ -75,7 +76,7 @@ def test_info_is_the_card(data: Command) -> None:
 def test_verify_is_content_and_notices_what_is_wrong(data: Command) -> None:
     data("make", NAME, "--workers", "1")
     said = data("verify", NAME, "--rows", "2")
-    assert said.count("bit by bit") == 7 and "FAILED" not in said
+    assert said.count("bit by bit") == 9 and "FAILED" not in said
     assert "mean vorticity drifts by" in said
     file = next(Path(json.loads(data("info", NAME, "--json"))["folder"]).glob("test.h5"))
     before = file.read_bytes()
