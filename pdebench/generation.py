@@ -73,6 +73,14 @@ class Recipe(ABC):
     def layout(self, split: str) -> Layout:
         """Return what the file of a split holds."""
 
+    def begin(self, folder: Path, workers: int, progress: bool) -> "Recipe":
+        """Do what samples share, such as one long simulation, and return the recipe that has it.
+
+        ``folder`` is kept until all samples are made: what is written there atomically survives a
+        kill. Nothing by default.
+        """
+        return self
+
 
 @final
 @dataclass(frozen=True)
@@ -102,8 +110,11 @@ def generate(
     wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
     shards = [s for split in wanted for s in _shards(recipe, folder, split)]
     todo = [s for s in shards if not finished(s)]
-    num_workers = max(1, min(workers or len(os.sched_getaffinity(0)), len(todo)))
+    cores = workers or len(os.sched_getaffinity(0))
+    num_workers = max(1, min(cores, len(todo)))
     shown = sys.stderr.isatty() if progress is None else progress
+    if todo:
+        recipe = recipe.begin(folder / ".shards", cores, shown)
     with _bar(shown) as bar:
         task = bar.add_task(
             f"making {folder.name}", total=len(shards), completed=len(shards) - len(todo)

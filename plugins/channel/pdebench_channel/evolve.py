@@ -22,7 +22,7 @@ def plan(
     grid: tuple[int, int, int] | None = None,
     gradient: float | None = 1.0,
     step: float | None = None,
-    cfl: float = 0.8,
+    cfl: float = 0.5,
     eddies: Eddies | None = None,
     device: torch.device | str = "cpu",
 ) -> March:
@@ -63,7 +63,7 @@ def evolve(
     grid: tuple[int, int, int] | None = None,
     gradient: float | None = 1.0,
     step: float | None = None,
-    cfl: float = 0.8,
+    cfl: float = 0.5,
     eddies: Eddies | None = None,
     start: float = 0.0,
 ) -> Tensor:

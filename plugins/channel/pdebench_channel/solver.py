@@ -42,7 +42,7 @@ class Channel(Solver):
         self,
         grid: tuple[int, int, int] | None = None,
         step: float | None = None,
-        cfl: float = 0.8,
+        cfl: float = 0.5,
         eddies: Eddies | None = None,
     ) -> None:
         if grid is not None and (len(grid) != 3 or min(grid) < 4):

@@ -1,0 +1,106 @@
+"""Spectra and increments of wall-bounded flows, along the periodic axes only."""
+
+import torch
+from torch import Tensor
+
+from pdebench.domain import Domain
+from pdebench.errors import ConfigError, Unsupported
+from pdebench.metric import Metric, metric
+from pdebench.metrics.channels import velocity
+from pdebench.metrics.distributions import wasserstein
+from pdebench.metrics.fields import diverged, paired, ratio
+from pdebench.metrics.profiles import wall
+from pdebench.problem import Problem, Solution
+
+
+def wall_spectra(flow: Tensor, domain: Domain) -> list[Tensor]:
+    """Return the spectra E_a(k, y) along every periodic axis a, each (B, C, K, n) float64.
+
+        E_a(k) = [ |u_hat(k)|^2 + |u_hat(-k)|^2 ],   u_hat = fft along a / N_a,   1 <= k <= N_a / 2
+
+    [.] is the mean over frames and the other periodic axes of flow (B, T, C, *S); the sum over k is
+    the variance of u about its mean along a. Raises Unsupported without exactly one wall-normal
+    axis, and on periodic axes that are not uniform.
+    """
+    grid, normal = wall(domain)
+    found: list[Tensor] = []
+    for axis, line in enumerate(grid.axes):
+        if axis == normal:
+            continue
+        if not line.uniform:
+            raise Unsupported(f"axis {axis} is not uniform, a spectrum needs equal spacing")
+        total: Tensor | None = None
+        for frame in flow.unbind(1):
+            power = (
+                torch.fft.rfft(frame.to(torch.float64), dim=axis + 2, norm="forward").abs().square()
+            )
+            power = 2 * power.narrow(axis + 2, 1, power.shape[axis + 2] - 1)
+            if len(line.nodes) % 2 == 0:
+                power.select(axis + 2, -1).mul_(0.5)
+            others = [d + 2 for d in range(grid.dim) if d not in (axis, normal)]
+            power = power.mean(others) if others else power
+            power = power if axis < normal else power.transpose(2, 3)
+            total = power if total is None else total + power
+        assert total is not None
+        found.append(total / flow.shape[1])
+    return found
+
+
+@metric("pdebench.wall_spectrum_error@1", needs=("target", "walls"))
+def wall_spectrum_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    """Relative error of the spectra along the periodic axes, averaged over frames, (B,).
+
+        ( sum_a sum_{i, k} int (E_p - E_y)^2 dy / sum_a sum_{i, k} int E_y^2 dy )^{1/2}
+
+    E as in `wall_spectra`. The energetic scales decide.
+    """
+    prediction, reference = (velocity(v, problem) for v in paired(solution, target, problem))
+    grid, normal = wall(problem.domain)
+    weights = grid.axes[normal].weights
+    above = torch.zeros(len(reference), dtype=torch.float64)
+    below = torch.zeros_like(above)
+    spectra = (wall_spectra(v, problem.domain) for v in (prediction, reference))
+    for got, expected in zip(*spectra, strict=True):
+        above += ((got - expected).square() @ weights.to(got)).flatten(1).sum(1).cpu()
+        below += (expected.square() @ weights.to(got)).flatten(1).sum(1).cpu()
+    return ratio(diverged(above), below).sqrt()
+
+
+def wall_increments(separation: int = 1) -> Metric:
+    """Return the metric of the distance of the increments' distributions, (B, T).
+
+        1/A sum_a W1(delta_r p_a, delta_r y_a) / <(delta_r y_a)^2>^{1/2}
+
+    Longitudinal increments u_a(x + r e_a) - u_a(x) over ``separation`` cells along the A periodic
+    axes, weighted by volume. As `increments.increment_error` between walls. Raises ConfigError for
+    a separation that is not positive; Unsupported without a wall-normal axis or a velocity.
+    """
+    if separation < 1:
+        raise ConfigError(f"metric.separation={separation}, expected at least one cell")
+
+    def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+        grid, normal = wall(problem.domain)
+        fields = [velocity(v, problem) for v in paired(solution, target, problem)]
+        weights = grid.weights.reshape(-1)
+        periodic = [a for a in range(grid.dim) if a != normal]
+        if min(grid.shape[a] for a in periodic) <= separation:
+            raise Unsupported(f"increments over {separation} cells of a grid of {grid.shape}")
+        out = torch.zeros(fields[1].shape[:2], dtype=torch.float64)
+        for b, t in torch.cartesian_prod(*map(torch.arange, out.shape)).tolist():
+            parts = [_along(v[b, t].double(), periodic, separation) for v in fields]
+            far = torch.stack([wasserstein(x, y, weights) for x, y in zip(*parts, strict=True)])
+            size = (parts[1].square() @ weights / weights.sum()).sqrt()
+            out[b, t] = ratio(diverged(far), size).mean()
+        return out
+
+    score.__doc__ = f"Distance of increments' distributions over {separation} cells, (B, T)."
+    return metric(f"pdebench.wall_increment_error_{separation}@1", needs=("target", "walls"))(score)
+
+
+def _along(flow: Tensor, axes: list[int], separation: int) -> Tensor:
+    """Return the longitudinal increments (A, N) of a frame (C, *S)."""
+    parts = [flow[a].roll(-separation, a) - flow[a] for a in axes]
+    return torch.stack(parts).flatten(1)
+
+
+wall_increment_error = wall_increments()
