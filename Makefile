@@ -11,7 +11,7 @@ SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small turbulence test test-slow test-lower check format bench boards validate clean
+.PHONY: help install demo small turbulence channel-study test test-slow test-lower check format bench boards validate clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,15 @@ turbulence: install ## label-free against labelled against LES, three seeds, abo
 
 boards: install ## every task on the tiny track, floors, fno and its classical ladder: leaderboards/tiny; ONLY=word for some
 	BIN=$(BIN) bash .ci/boards $(ONLY)
+
+channel-study: install ## long rollouts of channel flow: operators against LES, three seeds: leaderboards/channel
+	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0 \
+	  solver=persistence,mean,channel_16_33_16,channel_12_33_12,channel_8_25_8
+	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0 \
+	  "solver.grid=[12,33,12]" solver=channel_les_smagorinsky,channel_les_wale
+	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0,1,2 track.budget.epochs=null \
+	  track.budget.seconds=40 solver=ifactformer_m,ifactformer_o,ifactformer_o_released,fno_flow_3d,ifno_flow_3d,iufno_flow_3d
+	$(BIN)/pdebench board --task 'turbulence/channel*' --out leaderboards/channel --title "Channel flow"
 
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .

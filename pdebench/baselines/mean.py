@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from pdebench.errors import SolverError
+from pdebench.errors import SolverError, Unsupported
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
 from pdebench.solver import Budget, Solver, Use
@@ -44,6 +44,11 @@ class Mean(Solver):
     def solve(self, problem: Problem) -> Solution:
         if self._mean is None:
             raise SolverError("mean was asked to solve before fit or load; call one of them first")
+        asked = self._mean.shape[:-1]
+        if problem.times is not None and asked != problem.times.shape:
+            raise Unsupported(
+                f"mean has {asked.numel()} mean frames, asked for {len(problem.times)}"
+            )
         first = next(iter(problem.inputs.values()))
         space = problem.domain.shape
         known = self._mean.to(first)

@@ -1,15 +1,19 @@
 """How a network answers a problem: in one pass, frame by frame, or over space-time."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from pdebench.errors import ConfigError
+from pdebench.errors import ConfigError, Diverged
+from pdebench.learning.graph import captured
 from pdebench.problem import Problem
 from pdebench.samples import Samples
+
+_REVIEW = 32  # frames of a rollout between looks for NaN: a look makes a GPU wait
 
 
 @final
@@ -101,12 +105,15 @@ class Rollout(Form):
             starts anywhere in the trajectory; null for the whole horizon from its beginning (Li et
             al. 2021, FNO-2D).
         increment: whether the network gives the change of the last frame instead of the next frame.
+        graph: replay the network as a CUDA graph in rollouts without gradients; CUDA only.
     """
 
-    def __init__(self, unroll: int | None = None, increment: bool = False) -> None:
+    def __init__(
+        self, unroll: int | None = None, increment: bool = False, graph: bool = False
+    ) -> None:
         if unroll is not None and unroll < 1:
             raise ConfigError(f"solver.form.unroll={unroll}, expected at least one frame or null")
-        self.unroll, self.increment = unroll, increment
+        self.unroll, self.increment, self.graph = unroll, increment, graph
 
     def sizes(self, samples: Samples) -> Sizes:
         one = samples[:1]
@@ -114,6 +121,12 @@ class Rollout(Form):
         if problem.history is None or problem.times is None:
             raise ConfigError(
                 "solver.form is Rollout, but the task is steady; choose pdebench.learning.OneShot"
+            )
+        steps = torch.cat([problem.history.double(), problem.times.double()]).diff()
+        if len(steps) and bool((steps - steps[0]).abs().max() > 1e-5 * steps[0].abs()):
+            raise ConfigError(
+                "solver.form is Rollout, for which all steps are alike, but the frames of the task "
+                "are not equally spaced; choose a network that is told the time"
             )
         return Sizes(
             stacked(problem).shape[1], one.target.shape[2], problem.domain.shape, _periodic(problem)
@@ -128,24 +141,42 @@ class Rollout(Form):
         return windows.flatten(1, 2), None if target is None else outputs.flatten(0, 1)
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
-        window = problem.input
         steps = 0 if problem.times is None else len(problem.times)
-        given = window.shape[1]
+        window = problem.input
         if torch.is_grad_enabled():
-            frames = list(window.unbind(1))
+            given, frames = window.shape[1], list(window.unbind(1))
             for _ in range(steps):
                 frames.append(self._next(network, torch.cat(frames[-given:], dim=1), frames[-1]))
             return torch.stack(frames[given:], dim=1)
-        # One buffer holds window and answer: the next window is a view, whatever the horizon.
-        buffer = window.new_empty(len(window), given + steps, *window.shape[2:])
-        buffer[:, :given] = window
-        for n in range(given, given + steps):
-            buffer[:, n] = self._next(
-                network, buffer[:, n - given : n].flatten(1, 2), buffer[:, n - 1]
-            )
-        return buffer[:, given:]
+        answer = window.new_empty(len(window), steps, *window.shape[2:])
+        for n, frame in enumerate(self.march(network, problem)):
+            answer[:, n] = frame
+        return answer
 
-    def _next(self, network: nn.Module, window: Tensor, last: Tensor) -> Tensor:
+    def march(self, network: nn.Module, problem: Problem) -> Iterator[Tensor]:
+        """Yield the frames (B, C, *S) at ``problem.times`` one by one, without gradients.
+
+        Memory does not grow with the horizon: the window slides through a ring of twice its length,
+        so that it is always one contiguous view. A frame may be overwritten by later ones; copy
+        what is to be kept. Raises Diverged with the time of the first frame that is not finite, a
+        few frames later.
+        """
+        window, times = problem.input, problem.times
+        given = window.shape[1]
+        ring = torch.cat([window, window], dim=1)
+        call = captured(network, ring[:, :given].flatten(1, 2)) if self.graph else network
+        for n in range(0 if times is None else len(times)):
+            place = n % given
+            view = ring[:, place : place + given].flatten(1, 2)
+            frame = self._next(call, view, ring[:, place + given - 1])
+            ring[:, place] = frame
+            ring[:, place + given] = frame
+            if n % _REVIEW == _REVIEW - 1 and not bool(torch.isfinite(frame).all()):
+                assert times is not None
+                raise Diverged(f"the rollout left finite numbers by t={float(times[n]):g}")
+            yield frame
+
+    def _next(self, network: Callable[[Tensor], Tensor], window: Tensor, last: Tensor) -> Tensor:
         y = network(window)
         return last + y if self.increment else y
 
@@ -170,7 +201,16 @@ class SpaceTime(Form):
     """Time as one more convolved axis: the inputs are repeated along it (Li et al. 2021, FNO-3D).
 
     The network sees (B, C_in, *S, T) and returns (B, C_out, *S, T).
+
+    Args:
+        block: frames per call: longer answers are made block by block, each from the last frames of
+            the one before; null for all frames in one call.
     """
+
+    def __init__(self, block: int | None = None) -> None:
+        if block is not None and block < 1:
+            raise ConfigError(f"solver.form.block={block}, expected at least one frame or null")
+        self.block = block
 
     def sizes(self, samples: Samples) -> Sizes:
         one = samples[:1]
@@ -188,6 +228,18 @@ class SpaceTime(Form):
         return stacked(problem).unsqueeze(-1), None if target is None else target.movedim(1, -1)
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
-        x = stacked(problem).unsqueeze(-1)
-        y = network(x.expand(*x.shape[:-1], 0 if problem.times is None else len(problem.times)))
-        return y.movedim(-1, 1)
+        steps = 0 if problem.times is None else len(problem.times)
+        block = self.block or steps
+        if steps <= block:
+            return self._call(network, stacked(problem), steps)
+        window = problem.input
+        given, parts = window.shape[1], []
+        for done in range(0, steps, block):
+            part = self._call(network, window.flatten(1, 2), block)
+            parts.append(part[:, : steps - done])
+            window = torch.cat([window, part], dim=1)[:, -given:]
+        return torch.cat(parts, dim=1)
+
+    def _call(self, network: nn.Module, x: Tensor, frames: int) -> Tensor:
+        """Return frames (B, T, C, *S) of one call on channels (B, C_in, *S)."""
+        return network(x.unsqueeze(-1).expand(*x.shape, frames)).movedim(-1, 1)

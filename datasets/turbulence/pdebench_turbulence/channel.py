@@ -85,7 +85,9 @@ class ChannelRecipe(Recipe):
         return {name: np.stack(rows) for name, rows in made.items()}
 
     def _kept(self, split: str) -> bool:
-        return split not in ("train", "valid")
+        """Whether first frames are kept as simulated, for ``finer``: those of scored splits."""
+        learned = {"train", "valid"}
+        return split not in learned or set(self.windows) <= learned
 
     def layout(self, split: str) -> Layout:
         x, y, z = self.simulation.domain(self.simulation.store).axes

@@ -69,7 +69,11 @@ class Flow:
         if self.eddies is None:
             fields = self.modes.inverse(torch.cat([u, self._curl(u)]), self.modes.padded)
             v, omega = fields[:, :3], fields[:, 3:]
-            h = self.modes.forward(torch.linalg.cross(v, omega, dim=1))
+            product = torch.empty_like(v)
+            for i in range(3):
+                torch.mul(v[:, i - 2], omega[:, i - 1], out=product[:, i])
+                product[:, i].addcmul_(v[:, i - 1], omega[:, i - 2], value=-1)
+            h = self.modes.forward(product)
         else:
             v, h = self._filtered(u, self.eddies)
         return self._rates(h, gradient), v

@@ -92,6 +92,11 @@ class Modes:
 def times(matrix: Tensor, coefficients: Tensor) -> Tensor:
     """Apply real matrices (..., m, n) to coefficients (..., n, 2, B) along the wall normal."""
     flat = torch.view_as_real(coefficients).flatten(-3)
-    product = matrix @ flat
+    if matrix.ndim == 2:  # one product of two matrices, not one per wavenumber
+        rows = flat.transpose(-1, -2)
+        product = rows.reshape(-1, rows.shape[-1]) @ matrix.T
+        product = product.view(*rows.shape[:-1], -1).transpose(-1, -2)
+    else:
+        product = matrix @ flat
     shaped = product.unflatten(-1, (*coefficients.shape[-2:], 2))
     return torch.view_as_complex(shaped.contiguous())

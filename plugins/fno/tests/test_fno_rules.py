@@ -1,12 +1,19 @@
 """Every solver of the plugin keeps the suite's rules; one that does not apply says why."""
 
 import pytest
+import torch
 from hydra.utils import instantiate
 from pdebench_fno.network import FNO as Network
 from pdebench_fno.solver import FNO
 
 from pdebench.config import compose
+from pdebench.domain import Axis, Grid
+from pdebench.equations.channel_flow import ChannelFlow
 from pdebench.learning import OneShot, SpaceTime
+from pdebench.metrics.errors import relative_l2
+from pdebench.problem import Problem
+from pdebench.samples import Samples
+from pdebench.task import Task
 from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
 
@@ -47,3 +54,28 @@ def test_space_time_needs_times() -> None:
     solver = instantiate(config.solver, _convert_="all")
     assert isinstance(solver.form, SpaceTime)
     assert "steady" in (solver.supports(conformance_tasks()[1]) or "")
+
+
+def test_stretched_axes_are_refused_unless_asked_for() -> None:
+    """Chebyshev nodes in y; modes taken over the index of the node only by option."""
+    refused, taken = (
+        instantiate(compose(["solver=ifno_flow_3d", f"solver.stretched={flag}"]).solver)
+        for flag in ("false", "true")
+    )
+    task = channel_task()
+    assert "solver.stretched=true" in (refused.supports(task) or "")
+    assert taken.supports(task) is None
+
+
+def channel_task() -> Task:
+    grid = Grid((Axis.torus(8), Axis.chebyshev(9), Axis.torus(8)))
+    frames = torch.zeros(2, 3, 3, *grid.shape)
+    times = torch.arange(3.0)
+    problem = Problem(ChannelFlow(), grid, {"velocity": frames[:, :1]}, times[1:], times[:1])
+    samples = Samples.of(problem, frames[:, 1:])
+
+    class Held:
+        def split(self, name: str) -> Samples:
+            return samples
+
+    return Task("channel", Held(), (relative_l2,))  # type: ignore[arg-type]

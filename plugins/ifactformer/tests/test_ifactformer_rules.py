@@ -10,12 +10,15 @@ from pdebench_ifactformer.solver import IFactFormer
 
 from pdebench.config import compose
 from pdebench.domain import Axis, Grid
+from pdebench.equations.channel_flow import ChannelFlow
 from pdebench.equations.vorticity import Vorticity
 from pdebench.errors import ConfigError
 from pdebench.learning import Sizes
+from pdebench.metrics.errors import relative_l2
 from pdebench.problem import Problem
 from pdebench.samples import Samples
 from pdebench.solver import Budget
+from pdebench.task import Evolve, Task
 from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
 
@@ -106,3 +109,45 @@ def test_stretched_walls_are_learned_saved_and_loaded(tmp_path: Path) -> None:
     again = solver("solver=ifactformer_m", "solver.architecture.dim=12", *SMALL[1:])
     again.load(tmp_path)
     assert torch.equal(again.solve(problem).u, answer)
+
+
+def channel_task(frames: int, history: int, times: torch.Tensor | None = None) -> Task:
+    """A channel record of ``frames`` frames; Evolve takes ``history`` of them."""
+    grid = Grid((Axis.torus(4), Axis.chebyshev(5), Axis.torus(4)))
+    u = torch.randn(2, frames, 3, *grid.shape, generator=torch.Generator().manual_seed(0))
+    moments = torch.arange(float(frames)) if times is None else times
+    samples = Samples.of(Problem(ChannelFlow(), grid, {"velocity": u[:, 0]}, moments), u)
+
+    class Held:
+        def split(self, name: str) -> Samples:
+            return samples
+
+    return Task("channel", Held(), (relative_l2,), Evolve(history))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("frames", "history"), [(1, 1), (3, 3), (3, 7)])
+def test_records_without_a_frame_to_predict_are_named(frames: int, history: int) -> None:
+    """One-frame trajectories, and a history as long as the record or longer."""
+    with pytest.raises(
+        ConfigError, match=rf"history={history}, but the trajectories have {frames}"
+    ):
+        _ = channel_task(frames, history).samples("train").problem
+
+
+@pytest.mark.parametrize("history", [1, 2, 3])
+@pytest.mark.parametrize("increment", [False, True])
+def test_any_history_and_increments_are_learned(history: int, increment: bool) -> None:
+    task = channel_task(6, history)
+    form = f"solver.form.increment={str(increment).lower()}"
+    fitted = solver("solver=ifactformer_m", "solver.architecture.dim=12", form, *SMALL[1:])
+    assert fitted.supports(task) is None
+    fitted.fit(task.samples("train"), task.samples("valid"), Budget(steps=1))
+    assert fitted.solve(task.samples("test").problem).u.shape[1] == 6 - history
+
+
+def test_unequal_time_steps_are_refused() -> None:
+    """The network knows no time: one step must mean the same everywhere."""
+    uneven = channel_task(4, 1, torch.tensor([0.0, 1.0, 3.0, 4.0]))
+    said = solver("solver=ifactformer_m").supports(uneven) or ""
+    assert "equally spaced" in said
+    assert solver("solver=ifactformer_m").supports(channel_task(4, 1)) is None
