@@ -90,7 +90,7 @@ def validate() -> Section:
         f"{UNITS:g} units of half-width over u_tau after a spin-up of {SPIN_UP:g}.",
         rows,
         pictures,
-        "Published figures are of a box 24 times as large with 13 times as many points in a volume, "
-        "quoted from memory. A box of this size lifts the centre line (no large scales), the grid "
-        "(dx+ = 35, dz+ = 12) damps v' and w', six units leave some percent of scatter.",
+        "Published figures are of a box 24 times as large, with 13 times as many points in a "
+        "volume, quoted from memory. A box of this size lifts the centre line (no large scales), "
+        "the grid (dx+ = 35, dz+ = 12) damps v' and w', six units leave some percent of scatter.",
     )
