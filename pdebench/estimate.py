@@ -29,12 +29,15 @@ def estimate(recipe: Recipe, folder: Path, workers: int | None = None) -> Estima
     """Make (and keep) one shard of the first split that lacks some, and extrapolate.
 
     Sizes follow from the layouts, exact but for the header of a file; seconds assume that samples
-    of every split take as long as those of the measured one.
+    of every split take as long as those of the measured one. Where samples share their work, no
+    shard is made and the recipe says how long that takes.
     """
     left = shards_left(recipe, folder)
     wanted = max(1, min(workers or len(os.sched_getaffinity(0)), len(left) or 1))
-    seconds, width = 0.0, 4.0
-    if left:
+    cores = workers or len(os.sched_getaffinity(0))
+    shared = recipe.shared_seconds(folder / ".shards", cores) if left else None
+    seconds, width = shared or 0.0, 4.0
+    if left and shared is None:
         began = time.perf_counter()
         width = make_alone(recipe, left[0])
         seconds = (time.perf_counter() - began) * (len(left) - 1) / wanted

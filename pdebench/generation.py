@@ -81,6 +81,10 @@ class Recipe(ABC):
         """
         return self
 
+    def shared_seconds(self, folder: Path, workers: int) -> float | None:
+        """Return about how long `begin` will take in ``folder``; None where it does nothing."""
+        return None
+
 
 @final
 @dataclass(frozen=True)

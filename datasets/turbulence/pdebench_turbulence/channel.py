@@ -21,7 +21,7 @@ from pdebench.generation import Recipe
 from pdebench.problem import Index, Problem
 from pdebench.samples import Samples, Source
 from pdebench.solver import Solver
-from pdebench_turbulence.channel_flows import Flow, Simulation, frames, simulate
+from pdebench_turbulence.channel_flows import Flow, Simulation, frames, seconds, simulate
 from pdebench_turbulence.channel_start import Start
 
 NAME, VERSION = "turbulence/channel", "1"
@@ -70,6 +70,10 @@ class ChannelRecipe(Recipe):
         flows = {w.flow.name: w.flow for split in self.windows.values() for w in split}
         simulate(self.simulation, list(flows.values()), folder / "flows", workers, progress)
         return replace(self, folder=folder / "flows")
+
+    def shared_seconds(self, folder: Path, workers: int) -> float | None:
+        flows = {w.flow.name: w.flow for split in self.windows.values() for w in split}
+        return seconds(self.simulation, list(flows.values()), folder / "flows", workers)
 
     def make(self, split: str, indices: range) -> Mapping[str, NDArray[Any]]:
         assert self.folder is not None

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -123,6 +124,22 @@ def simulate(
             for done in as_completed(waiting):
                 done.result()
                 bar.advance(task, waiting[done])
+
+
+def seconds(simulation: Simulation, flows: Sequence[Flow], folder: Path, workers: int) -> float:
+    """Return about how long `simulate` will take, from half a frame of the first flow."""
+    flow, grid = flows[0], simulation.domain(simulation.grid)
+    start = simulation.start.draw(flow.stream, flow.index, grid, flow.reynolds)
+    half = torch.tensor([simulation.spacing / 2], dtype=torch.float64)
+    began = time.perf_counter()
+    simulation.advance(start, flow.reynolds, half)
+    pace = (time.perf_counter() - began) / float(half)
+    left = []
+    for one in flows:
+        made = len(list(folder.glob(f"{one.name}-*.npz")))
+        whole = one.spin_up + one.frames * simulation.spacing
+        left.append(pace * whole * (1 - min(made / one.pieces, 1.0)))
+    return max(max(left), sum(left) / max(1, workers))
 
 
 def frames(flow: Flow, folder: Path, first: int, count: int) -> Tensor:

@@ -13,6 +13,7 @@ from pdebench_turbulence.channel_start import PerturbedPoiseuille, Turbulent
 from pdebench.chebyshev import differentiation
 from pdebench.domain import Axis, Grid
 from pdebench.errors import ConfigError
+from pdebench.estimate import estimate
 from pdebench.metrics.errors import relative_l2
 from pdebench.task import Evolve, Task
 
@@ -112,6 +113,14 @@ def test_killed_simulation_goes_on_from_its_last_piece(tmp_path: Path, monkeypat
     assert not (tmp_path / "cut" / ".shards").exists()
     with h5py.File(tmp_path / "whole/train.h5") as a, h5py.File(tmp_path / "cut/train.h5") as b:
         assert a.attrs["digest"] == b.attrs["digest"]
+
+
+def test_time_is_estimated_without_the_simulation(tmp_path: Path) -> None:
+    """One flow cannot be split over workers; many can."""
+    one = estimate(channel().recipe, tmp_path, 2)
+    assert one.seconds > 0
+    assert one.samples_left == sum(COUNTS.values())
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_every_sample_may_be_a_flow_of_its_own_and_be_stored_coarser(tmp_path: Path) -> None:
