@@ -8,6 +8,7 @@ EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 DEMO := leaderboards/demo
 LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.25,spectral_n16_h0.5,spectral_n8_h0.5,crank_nicolson
 SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
+TURBULENCE := track=small threads=1 track.budget.epochs=6
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
@@ -35,13 +36,17 @@ small: install ## the same question on the small track, one seed, about a quarte
 	  solver=persistence,mean,$(SMALL_LADDER),fno
 	$(BIN)/pdebench board --out leaderboards/small --title "Small track"
 
-turbulence: install ## label-free against labelled against LES, three seeds, about half an hour: leaderboards/turbulence
-	$(BIN)/pdebench run -m task=turbulence/hit_les_decaying track=small threads=1 seed=0,1,2 \
-	  track.budget.epochs=100 solver=persistence,coarse_dns,les_smagorinsky,les_dynamic,les_wale,lesnets,lesnets_labelled
-	$(BIN)/pdebench board --task 'turbulence/hit*' --out leaderboards/turbulence --title "Filtered turbulence"
-
-boards: install ## every task on the tiny track, floors, fno and its classical ladder: leaderboards/tiny; ONLY=word for some
-	BIN=$(BIN) bash .ci/boards $(ONLY)
+turbulence: install ## label-free, labelled, mixed, released loss against LES, three seeds, half an hour: leaderboards/turbulence
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
+	$(BIN)/python benchmarks/studies/lesnets_floor.py --out leaderboards/turbulence/floor.md
+	for task in turbulence/hit_les_decaying turbulence/hit_les_driven; do \
+	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0 \
+	    solver=persistence,coarse_dns,les_smagorinsky,les_dynamic,les_wale,les_gradient && \
+	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0 solver=les_smagorinsky solver.grid=8,12,16 && \
+	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0,1,2 \
+	    solver=lesnets,lesnets_labelled,lesnets_mixed,lesnets_learned,lesnets_released || exit 1; done
+	$(BIN)/pdebench board --task 'turbulence/hit_les*' --out leaderboards/turbulence --title "Filtered turbulence"
+	$(BIN)/python benchmarks/studies/turbulence.py --out leaderboards/turbulence
 
 channel-study: install ## long rollouts of channel flow: operators against LES, three seeds: leaderboards/channel
 	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0 \

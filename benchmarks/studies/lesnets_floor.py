@@ -1,6 +1,6 @@
 """The residual that exact frames of a large-eddy simulation leave, before any training.
 
-    python benchmarks/lesnets_floor.py [--track small] [--out leaderboards/turbulence/floor.md]
+    python benchmarks/studies/lesnets_floor.py [--track small] [--out FILE.md]
 
 For decaying and driven turbulence and frame spacings around the stored one: central differences,
 one-sided ends, the released exchange of constants, the closure left out. A training on the residual
@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from pdebench_lesnets.floor import floor_table, markdown
 from pdebench_lesnets.solver import LESnets
-from report import store_result
 
 from pdebench.atomic import write_atomically
 from pdebench.config import compose
@@ -30,11 +29,11 @@ def main() -> None:
     parser.add_argument("--track", default="small")
     parser.add_argument("--out", type=Path, help="Markdown file to write besides the result")
     given = parser.parse_args()
-    found, text = {}, f"# Residual of exact frames, track {given.track}\n\n"
+    text = f"# Residual of exact frames, track {given.track}\n\n"
     text += (
         "Mean-square momentum residual of exact large-eddy simulations (Smagorinsky, C = 0.01,\n"
         "width one cell) on the grid of the task, and of the filtered simulations themselves.\n"
-        f"Made by `python benchmarks/lesnets_floor.py --track {given.track}`.\n"
+        f"Made by `python benchmarks/studies/lesnets_floor.py --track {given.track}`.\n"
     )
     for name in TASKS:
         overrides = [f"task={name}", f"track={given.track}", "solver=lesnets"]
@@ -44,11 +43,10 @@ def main() -> None:
         data.prepare(run.data, run.config["task"]["dataset"], task.dataset)
         samples = task.samples("test")[:2]
         with torch.no_grad():
-            found[name] = floor_table(solver.physics, samples.problem, samples.target)
-        part = f"\n## {name}\n\n{markdown(found[name])}"
+            rows = floor_table(solver.physics, samples.problem, samples.target)
+        part = f"\n## {name}\n\n{markdown(rows)}"
         sys.stdout.write(part)
         text += part
-    store_result("lesnets_floor", {"track": given.track, "tables": found})
     if given.out:
         write_atomically(given.out, text.encode())
 
