@@ -107,6 +107,8 @@ class Task:
         evaluate: splits that are scored; the first is the headline, the others show the shift.
         reference: what the reference solver is called on boards.
         ladder: names of the classical solver configurations to beat, coarse to fine.
+        train_samples: how many of the training samples are handed out, the first ones; None for
+            all. Curves of error against samples share one data set this way.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Task:
     evaluate: tuple[str, ...] = ("test",)
     ladder: tuple[str, ...] = ()
     published: Mapping[str, Any] = field(default_factory=dict)
+    train_samples: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", tuple(self.metrics))
@@ -126,12 +129,24 @@ class Task:
         object.__setattr__(self, "ladder", tuple(self.ladder))
         if not self.metrics:
             raise ConfigError("task.metrics is empty, expected at least one metric")
+        if self.train_samples is not None and self.train_samples < 1:
+            raise ConfigError(
+                f"task.train_samples={self.train_samples}, expected a positive number or null"
+            )
         if self.batch < 1:
             raise ConfigError(f"task.batch={self.batch}, expected a positive number of samples")
 
     def samples(self, split: str) -> Samples:
         """Return the problems and targets of ``split`` under this task's question."""
-        return self.question.ask(self.dataset.split(split))
+        samples = self.question.ask(self.dataset.split(split))
+        if split != "train" or self.train_samples is None:
+            return samples
+        if self.train_samples > len(samples):
+            raise ConfigError(
+                f"task.train_samples={self.train_samples}, but the data set has {len(samples)} "
+                "training samples; ask for fewer or set dataset.counts.train"
+            )
+        return samples[: self.train_samples]
 
 
 def frame_axis(u: Tensor, problem: Problem) -> Tensor:
