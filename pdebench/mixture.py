@@ -28,18 +28,18 @@ class Mixture(Dataset):
     different equations: solvers of an equation do not apply, operators with labels do.
 
     Args:
-        parts: the data sets, in order.
+        parts: the data sets by name, in order.
         name: what the mixture is called on cards and boards.
     """
 
-    def __init__(self, parts: Sequence[Dataset], name: str) -> None:
+    def __init__(self, parts: Mapping[str, Dataset], name: str) -> None:
         if len(parts) < 2:
             raise ConfigError(f"dataset.parts has {len(parts)} data set(s), expected at least two")
-        self._parts, self._name = tuple(parts), name
+        self._parts, self._name = dict(parts), name
 
     @property
     def card(self) -> Card:
-        cards = [part.card for part in self._parts]
+        cards = [part.card for part in self._parts.values()]
         splits: dict[str, int] = {}
         errors: dict[str, float] = {}
         for card in cards:
@@ -62,12 +62,10 @@ class Mixture(Dataset):
 
     @property
     def equation(self) -> Equation:
-        return _Several(tuple(part.equation for part in self._parts))
+        return _Several(tuple(part.equation for part in self._parts.values()))
 
     def prepare(self, folder: Path) -> str:
-        digests = [
-            part.prepare(folder / f"part{number}") for number, part in enumerate(self._parts)
-        ]
+        digests = [f"{name}:{part.prepare(folder / name)}" for name, part in self._parts.items()]
         text = "\n".join(digests)
         write_atomically(folder / "parts.txt", f"{text}\n".encode())
         return hashlib.sha256(text.encode()).hexdigest()
@@ -76,9 +74,9 @@ class Mixture(Dataset):
         if name not in self.card.splits:
             known = ", ".join(self.card.splits)
             raise ConfigError(f"{self._name} has no split '{name}'; it has {known}")
-        holding = [part for part in self._parts if name in part.card.splits]
-        sources = [part.split(name).source for part in holding]
-        return Samples(_Joined(sources, [p.card.name for p in holding], self.equation))
+        holding = {key: part for key, part in self._parts.items() if name in part.card.splits}
+        sources = [part.split(name).source for part in holding.values()]
+        return Samples(_Joined(sources, list(holding), self.equation))
 
 
 @final

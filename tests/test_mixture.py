@@ -13,7 +13,9 @@ from pdebench.testing.problems import DecayingModes
 
 @pytest.fixture
 def mixture(tmp_path: Path) -> Mixture:
-    made = Mixture([DecayingModes(32, 13), DecayingModes(32, 9)], "conformance/mixture")
+    made = Mixture(
+        {"long": DecayingModes(32, 13), "short": DecayingModes(32, 9)}, "conformance/mixture"
+    )
     assert len(made.prepare(tmp_path)) == 64
     return made
 
@@ -46,8 +48,8 @@ def test_a_mixture_has_no_equation_to_solve(mixture: Mixture) -> None:
 
 def test_parts_that_do_not_go_together_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least two"):
-        Mixture([DecayingModes()], "m")
-    unlike = Mixture([DecayingModes(32), DecayingModes(16)], "m")
+        Mixture({"one": DecayingModes()}, "m")
+    unlike = Mixture({"fine": DecayingModes(32), "coarse": DecayingModes(16)}, "m")
     unlike.prepare(tmp_path)
     with pytest.raises(ConfigError, match=r"\(16, 16\)"):
         unlike.split("train")
