@@ -5,9 +5,9 @@
 Runs (or recalls) experiment=poseidon/mixture, then experiment=poseidon/transfer with 4, 16, 64
 and 256 trajectories of Kolmogorov flow and three seeds: a small Poseidon from scratch, the same one
 from the pretrained weights (with one rate, and with the parts' own rates), and FNO with the same
-number of updates. Scored by the published measure, the median over test samples of the relative L1 error
-at the last frame. Gains by the published definitions (pdebench_poseidon.gains), with FNO's largest
-number here, 256, in place of 1024 and 64 in place of 128.
+number of updates. Scored by the published measure, the median over test samples of the relative L1
+error at the last frame. Gains by the published definitions (pdebench_poseidon.gains), with FNO's
+largest number here, 256, in place of 1024 and 64 in place of 128.
 
 Reads PDEBENCH_STORE and PDEBENCH_DATA like ``pdebench run``. Writes benchmarks/results and a
 picture beside the board in leaderboards/poseidon (make poseidon).
