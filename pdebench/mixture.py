@@ -24,7 +24,8 @@ class Mixture(Dataset):
     """The union of data sets on one grid with the same fields, split by split.
 
     A split that not every part has holds the samples of those that do. Trajectories are cut to the
-    fewest frames of all parts; where their spacings differ, times count frames. The parts obey
+    fewest frames of all parts; where their spacings differ, times count frames, and of several
+    given frames only the last is kept (a question such as `Evolve` gives more). The parts obey
     different equations: solvers of an equation do not apply, operators with labels do.
 
     Args:
@@ -105,7 +106,7 @@ class _Joined(Source):
     def __init__(self, sources: Sequence[Source], names: Sequence[str], law: Equation) -> None:
         self._sources, self._law = sources, law
         self._ends = list(accumulate(len(source) for source in sources))
-        firsts = [source.problem(slice(0, 1)) for source in sources]
+        firsts = [_initial(source.problem(slice(0, 1))) for source in sources]
         self._domain = firsts[0].domain
         for name, first in zip(names, firsts, strict=True):
             _check_alike(name, first, names[0], firsts[0])
@@ -134,9 +135,9 @@ class _Joined(Source):
 
     def problem(self, index: Index) -> Problem:
         pieces, back = self._pieces(index)
-        problems = [source.problem(where) for source, where in pieces]
+        problems = [_initial(source.problem(where)) for source, where in pieces]
         if not problems:
-            problems = [self._sources[0].problem(slice(0, 0))]
+            problems = [_initial(self._sources[0].problem(slice(0, 0)))]
         first = problems[0]
         joined = {
             name: torch.cat([problem.inputs[name] for problem in problems]) for name in first.inputs
@@ -154,17 +155,8 @@ class _Joined(Source):
             inputs=joined,
             parameters=parameters,
             times=self._times,
-            history=self._given(first),
         )
         return whole if back is None else whole.take(back)
-
-    def _given(self, first: Problem) -> Tensor | None:
-        """Times of the given frames: before the first one asked for, where times count frames."""
-        if first.history is None or self._times is None or first.times is None:
-            return first.history
-        if torch.equal(self._times, first.times[: self._frames]):
-            return first.history
-        return torch.arange(1 - len(first.history), 1).to(first.history)
 
     def target(self, index: Index) -> Tensor:
         pieces, back = self._pieces(index)
@@ -173,6 +165,14 @@ class _Joined(Source):
             targets = [target[:, : self._frames] for target in targets]
         whole = torch.cat(targets) if targets else self._sources[0].target(slice(0, 0))
         return whole if back is None else whole[torch.from_numpy(back)]
+
+
+def _initial(problem: Problem) -> Problem:
+    """Return the problem with the last given frame alone, without an axis of time."""
+    if problem.history is None:
+        return problem
+    inputs = {name: frames[:, -1] for name, frames in problem.inputs.items()}
+    return replace(problem, inputs=inputs, history=None)
 
 
 def _check_alike(name: str, own: Problem, first_name: str, first: Problem) -> None:

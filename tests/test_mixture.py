@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.mixture import Mixture
+from pdebench.mixture import Mixture, _Joined
+from pdebench.task import Evolve
 from pdebench.testing.problems import DecayingModes
 
 
@@ -55,3 +56,16 @@ def test_parts_that_do_not_go_together_are_named(tmp_path: Path) -> None:
         unlike.split("train")
     with pytest.raises(ConfigError, match="no split 'nope'"):
         unlike.split("nope")
+
+
+def test_parts_with_and_without_given_frames_go_together(tmp_path: Path) -> None:
+    """Some data sets store an initial field, others a first frame with its time."""
+    plain = DecayingModes(32, 9)
+    joined = _Joined(
+        [plain.split("train").source, Evolve(2).ask(DecayingModes(32, 11).split("train")).source],
+        ["plain", "given"],
+        plain.equation,
+    )
+    problem = joined.problem(slice(6, 10))
+    assert problem.history is None and problem.input.shape == (4, 1, 32, 32)
+    assert joined.target(slice(6, 10)).shape == (4, 9, 1, 32, 32)
