@@ -9,9 +9,6 @@ DEMO := leaderboards/demo
 LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.25,spectral_n16_h0.5,spectral_n8_h0.5,crank_nicolson
 SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 TURBULENCE := track=small threads=1 track.budget.epochs=6
-
-# longer than a benchmark: each has a target of its own
-STUDIES := benchmarks/poseidon_gains.py
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
@@ -61,7 +58,7 @@ channel-study: install ## long rollouts of channel flow: operators against LES, 
 	$(BIN)/pdebench board --task 'turbulence/channel*' --out leaderboards/channel --title "Channel flow"
 
 poseidon: install ## pretrained against from scratch on another flow, three seeds, about half an hour: leaderboards/poseidon
-	$(BIN)/python benchmarks/poseidon_gains.py
+	$(BIN)/python benchmarks/studies/poseidon_gains.py
 	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --title "Poseidon: fine-tuned against from scratch"
 
 test: install ## all tests of the core, of every plugin and data set
@@ -85,7 +82,7 @@ format: install ## format the sources
 
 bench: install ## the figures in benchmarks/results, one after the other
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps -r benchmarks/requirements.txt
-	for file in $(filter-out benchmarks/report.py $(STUDIES),$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
 
 validate: install ## our reference solvers beside published figures, an hour: docs/validation.md; ONLY=word for some
 	OMP_NUM_THREADS=1 $(BIN)/python -m pdebench.testing.validate $(ONLY)

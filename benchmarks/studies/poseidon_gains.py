@@ -1,6 +1,6 @@
 """Fine-tuned against from scratch: errors by number of trajectories, efficiency and accuracy gain.
 
-    python benchmarks/poseidon_gains.py [--threads 1]
+    python benchmarks/studies/poseidon_gains.py [--threads 1]
 
 Runs (or recalls) experiment=poseidon/mixture, then experiment=poseidon/transfer with 4, 16, 64
 and 256 trajectories of Kolmogorov flow and three seeds: a small Poseidon from scratch, the same one
@@ -9,11 +9,12 @@ number of updates. Scored by the published measure, the median over test samples
 error at the last frame. Gains by the published definitions (pdebench_poseidon.gains), with FNO's
 largest number here, 256, in place of 1024 and 64 in place of 128.
 
-Reads PDEBENCH_STORE and PDEBENCH_DATA like ``pdebench run``. Writes benchmarks/results and a
-picture beside the board in leaderboards/poseidon (make poseidon).
+Reads PDEBENCH_STORE and PDEBENCH_DATA like ``pdebench run``. Writes gains.json and gains.svg
+into leaderboards/poseidon (make poseidon makes the board beside them).
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from collections import defaultdict
@@ -23,7 +24,6 @@ from statistics import mean, median
 from typing import Any
 
 from pdebench_poseidon.gains import Gain, accuracy_gain, efficiency_gain
-from report import store_result
 
 from pdebench.harness.record import Record
 from pdebench.harness.store import Store
@@ -32,7 +32,8 @@ from pdebench.paths import default_store
 NUMBERS, SEEDS = (4, 16, 64, 256), (0, 1, 2)
 BASE, MIDDLE = 256, 64
 TASK, METRIC = "navier_stokes/transfer_kolmogorov", "poseidon_relative_l1"
-PICTURE = Path("leaderboards/poseidon/gains.svg")
+RESULT = Path("leaderboards/poseidon/gains.json")
+PICTURE = RESULT.with_suffix(".svg")
 Curves = Mapping[str, Mapping[int, Mapping[int, float]]]  # variant -> samples -> seed -> per cent
 
 
@@ -133,7 +134,6 @@ def picture(curves: Curves) -> None:
     axes.set_ylabel("median relative L1 error, last frame, %")
     axes.grid(visible=True, which="both", alpha=0.2)
     axes.legend()
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURE, metadata={"Date": None})
 
 
@@ -169,7 +169,8 @@ def main() -> None:
         sys.stdout.write(f"{name:<34} {curve}\n")
     for name, found in content["gains"].items():
         sys.stdout.write(f"{name:<34} {found}\n")
-    store_result("poseidon_gains", content)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     picture(curves)
 
 
