@@ -33,6 +33,7 @@ _HOME = {
     "Training": "learning",
     "evaluate": "notebook",
     "open_dataset": "formats.xarrays",
+    "scores": "harness.table",
 }
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "open_dataset",
+    "scores",
 ]
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from pdebench.generated import GeneratedDataset
     from pdebench.harness.record import Record
     from pdebench.harness.store import Store
+    from pdebench.harness.table import scores
     from pdebench.learning import LearnedSolver, Training
     from pdebench.metric import Metric
     from pdebench.notebook import evaluate

@@ -2,8 +2,8 @@
 over samples.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, final
 
 from torch import Tensor
@@ -37,6 +37,7 @@ class Metric:
         better: "lower", "higher" or "zero" (closest to zero).
         needs: what the problem or solution must offer; elsewhere the metric is *not applicable*,
             with a reason.
+        breaks: rules of the conformance kit that it knowingly breaks, each with its reason.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Metric:
     better: Better
     needs: frozenset[Need]
     score: Score
+    breaks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]  # the function's docstring is the metric's
@@ -89,6 +91,7 @@ def metric(
     unit: str = "1",
     better: Better = "lower",
     needs: tuple[Need, ...] = ("target",),
+    breaks: Mapping[str, str] | None = None,
 ) -> Callable[[Score], Metric]:
     """Turn a function (solution, target, problem) -> (B,) or (B, T) into a `Metric` called
     ``name``.
@@ -97,4 +100,4 @@ def metric(
         raise ValueError(
             f"metric name {name!r}, expected namespace.name@version, such as 'mylab.energy_error@1'"
         )
-    return lambda score: Metric(name, unit, better, frozenset(needs), score)
+    return lambda score: Metric(name, unit, better, frozenset(needs), score, breaks or {})

@@ -1,6 +1,8 @@
 """The harness without configuration files: `evaluate` a solver object on a task object."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pdebench.harness.data import prepare
 from pdebench.harness.evaluate import Surroundings, seed_everything
@@ -9,13 +11,14 @@ from pdebench.harness.record import Record
 from pdebench.paths import default_data
 from pdebench.solver import Solver
 from pdebench.task import Task
+from pdebench.wrap import as_solver
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    solver: Solver,
-    task: Task,
+    solver: "Solver | type | Callable[..., Any]",
+    task: Task | str,
     *,
     seed: int = 0,
     device: str = "cpu",
@@ -25,13 +28,17 @@ def evaluate(
     """Prepare the task's data, run the solver on it and return the record; nothing is stored.
 
     Args:
-        solver: any `Solver`; its random initialisation follows ``seed``.
-        task: a `Task`.
+        solver: a `Solver`, a class of networks (`pdebench.wrap.Network` trains it), or a function
+            of the problem (`pdebench.wrap.Function`); random initialisation follows ``seed``.
+        task: a `Task`, or what follows ``task=`` on the command line (track ``tiny``).
         seed: seeds fit and solve.
         device: "cpu" or "cuda".
         data: folder for data sets; as ``pdebench list --paths`` says by default.
         progress: whether to draw progress bars.
     """
+    if isinstance(task, str):
+        task = _named(task)
+    wrapped = as_solver(solver)
     card = task.dataset.card
     root = Path(data) if data is not None else default_data()
     described = {
@@ -42,5 +49,12 @@ def evaluate(
     prepare(root, described, task.dataset)
     seed_everything(seed)
     around = Surroundings(device=device, sealed=(root, *task.dataset.files), progress=progress)
-    record, _ = _evaluate(solver, task, seed=seed, surroundings=around)
+    record, _ = _evaluate(wrapped, task, seed=seed, surroundings=around)
     return record
+
+
+def _named(name: str) -> Task:
+    from pdebench.config import compose
+    from pdebench.harness.run import build
+
+    return build(compose([f"task={name}"]).task, "task")

@@ -23,7 +23,7 @@ from pdebench import hookspecs
 from pdebench.errors import ConfigError, PluginError
 
 GROUP = "pdebench"
-GROUPS = ("solver", "dataset", "task", "track", "metric", "experiment", "logger")
+GROUPS = ("solver", "dataset", "task", "track", "metric", "experiment", "logger", "sweep")
 
 
 @final

@@ -70,6 +70,7 @@ class Solver(ABC):
 
     Attributes:
         uses: what it may see, a subset of {"labels", "equation"}. The harness enforces it.
+        breaks: rules of the conformance kit that it knowingly breaks, each with its reason.
 
     ``fit`` runs once per data set, ``prepare`` once per discretisation, ``solve`` once per batch;
     the three are timed apart. A solver draws its random numbers from the global torch generator,
@@ -77,6 +78,7 @@ class Solver(ABC):
     """
 
     uses: ClassVar[frozenset[Use]] = frozenset()
+    breaks: ClassVar[Mapping[str, str]] = {}
 
     def supports(self, task: "Task") -> str | None:
         """Return None, or the sentence that says why this solver does not apply to ``task``."""

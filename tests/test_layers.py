@@ -17,8 +17,9 @@ LAYERS = {
     "chebyshev": 2,
     "estimate": 2, "generated": 2, "generation": 2, "learning": 2,
     "metrics": 2, "mixture": 2, "origin": 2, "paths": 2, "progress": 2, "reading": 2, "session": 2,
+    "wrap": 2,
     "spectral": 2, "statistics": 2,
-    "config": 3, "hookspecs": 3, "plugins": 3,
+    "config": 3, "grid": 3, "hookspecs": 3, "plugins": 3,
     "harness": 4, "notebook": 4,
     "cli": 5, "leaderboard": 5, "testing": 5, "__main__": 5,
 }  # fmt: skip

@@ -12,12 +12,15 @@ _COMMANDS = {
     ),
     "run": ("pdebench.cli.run", "run solvers on tasks; -m sweeps over comma-separated values"),
     "data": ("pdebench.cli.data", "make, describe, check, import, export and plot data sets"),
+    "sweep": ("pdebench.cli.sweep", "a sweep from any terminal: done, running, failed, to go"),
+    "store": ("pdebench.cli.store", "records: list, sql, merge, verify, gc, export"),
     "board": ("pdebench.leaderboard.command", "leaderboard from the records in the store"),
     "compare": ("pdebench.leaderboard.compare", "two rows side by side: what differs, by how much"),
     "time": ("pdebench.cli.time", "solvers in turn on the same problems; ratios with intervals"),
     "ladder": ("pdebench.cli.ladder", "tune a classical solver; its front becomes rungs to beat"),
     "retime": ("pdebench.cli.retime", "solve of finished runs again, in turns, on a quiet machine"),
-    "check": ("pdebench.cli.check", "check that a solver keeps the rules every plugin must keep"),
+    "new": ("pdebench.cli.new", "a plugin to start from: solver, dataset or metric"),
+    "check": ("pdebench.cli.check", "the rules every solver, data set and metric keeps"),
 }
 
 _USAGE = """usage: pdebench COMMAND [ARGUMENTS]
@@ -31,6 +34,7 @@ examples:
   pdebench list
   pdebench run solver=fno task=navier_stokes/evolve track=tiny
   pdebench run -m solver=fno,spectral,persistence,mean seed=0,1,2
+  pdebench sweep status --watch
   pdebench board
 
 'pdebench COMMAND --help' says more.

@@ -18,6 +18,7 @@ _TITLES = {
     "metric": "metrics",
     "experiment": "experiments",
     "logger": "loggers",
+    "sweep": "ways to sweep",
 }
 
 

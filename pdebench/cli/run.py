@@ -3,22 +3,41 @@ came out.
 """
 
 import math
+import os
+import shlex
 import sys
-import time
 from collections.abc import Sequence
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
 from pdebench import config as composition
-from pdebench import plugins
-from pdebench.errors import ConfigError, PdebenchError
-from pdebench.harness.record import Record
-from pdebench.harness.run import Choices, execute, resolve
+from pdebench import grid, plugins
+from pdebench.cli import presets
+from pdebench.cli.sweeping import Job, store_folder
+from pdebench.cli.view import watching
+from pdebench.errors import ConfigError
+from pdebench.harness import isolation
+from pdebench.harness.journal import begin
 
+_SWEEPING = {"-m", "--multirun"}
+_HELP = """usage: pdebench run [-m] [sweep=PRESET] [--retry STATUS] [solver=..] [task=..] [key=..]
+
+  -m                 every combination of comma-separated values, one after the other
+  sweep=local        the same on several processes (joblib); hydra.launcher.n_jobs=4
+  sweep=slurm        each run a Slurm job (submitit); hydra.launcher.partition=gpu ..
+  sweep=ray          each run a Ray task
+  sweep=optuna       tune on the validation split: solver.x=interval(1,2) hydra.sweeper.n_trials=20
+  --retry failed     compute again what did not end well (or one status: timeout, out_of_memory ..)
+  limit.seconds=600  a run beyond it becomes a record with status timeout
+  limit.bytes=8e9    a run beyond it becomes a record with status out_of_memory
+
+pdebench sweep status shows a sweep from another terminal. What follows is Hydra's own help.
+
+"""
 _FLAGS_WITH_VALUE = {
     "--cfg",
     "-c",
@@ -40,84 +59,62 @@ def main(argv: list[str]) -> int:
     are results).
     """
     flags, overrides = _split(argv)
+    if os.getcwd() not in sys.path:  # solver._target_=my_model.Net beside the working folder
+        sys.path.append(os.getcwd())
+    if {"-h", "--help"} & set(flags):
+        sys.stdout.write(_HELP)
     composition.register()
     overrides = composition.checked_overrides(overrides)
     _check_keys(overrides)
-    sweep = _Sweep(_count(overrides) if {"-m", "--multirun"} & set(flags) else 1)
-    if flags:
-        _through_hydra(sweep, [*flags, *overrides])
-    else:  # Hydra's own main composes twice, which a recall would notice
-        sweep.run(*composition.composed(overrides))
-    return 1 if sweep.refused else 0
+    preset = presets.chosen(overrides)
+    if preset and not _SWEEPING & set(flags):
+        flags.append("--multirun")
+    isolation.warm(learned=bool(flags))
+    if not flags:  # Hydra's own main composes twice, which a recall would notice
+        job = Job(bars=sys.stderr.isatty())
+        settings, about = composition.composed(overrides)
+        job(settings, about.runtime.choices, tuple(about.overrides.task))
+        return 1 if job.refused else 0
+    if not _SWEEPING & set(flags):
+        _through_hydra(Job(), [*flags, *overrides])
+        return 0
+    return _sweep(argv, flags, overrides, preset)
 
 
-def _through_hydra(sweep: "_Sweep", arguments: list[str]) -> None:
+def _sweep(argv: list[str], flags: list[str], overrides: list[str], preset: str | None) -> int:
+    """Run a sweep under its journal; return 1 where a run was refused."""
+    total = presets.trials(overrides) if preset == "optuna" else _count(overrides)
+    store = store_folder(overrides)
+    journal = begin(store, shlex.join(["pdebench", "run", *argv]), total)
+    console = Console(stderr=True)
+    job = Job(total=total, journal=journal, tuning=preset == "optuna")
+    plain = set(flags) <= _SWEEPING and not any(o.startswith("hydra/") for o in overrides)
+    with watching(journal, console):
+        if plain and not preset:
+            for settings, chosen, own in grid.expanded(overrides):
+                job(settings, chosen, own)
+        else:
+            folder = journal.file.with_suffix("")
+            _through_hydra(job, [*flags, f"hydra.sweep.dir={folder}", *overrides])
+            if preset == "optuna":
+                presets.report_best(folder, overrides, journal)
+        journal.append("end")
+    ended = journal.state().ended.values()
+    return 1 if any(e.status == "refused" for e in ended) else 0
+
+
+def _through_hydra(job: Job, arguments: list[str]) -> None:
     @hydra.main(config_path=composition.root(), config_name="config", version_base="1.3")
-    def job(settings: DictConfig) -> None:
-        sweep.run(settings, HydraConfig.get())
+    def run(settings: DictConfig) -> float | None:
+        about = HydraConfig.get()
+        return job(settings, about.runtime.choices, tuple(about.overrides.task))
 
     before = sys.argv
     sys.argv = ["pdebench run", *arguments]
     try:
-        job()
+        run()
     finally:
         sys.argv = before
-
-
-class _Sweep:
-    """Progress over the runs of one command."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.refused = total, 0, 0
-        self._computed_seconds: list[float] = []
-
-    def run(self, settings: DictConfig, about: Any) -> None:
-        """Run one composed configuration; ``about`` is Hydra's own node of it."""
-        chosen, overrides = about.runtime.choices, tuple(about.overrides.task)
-        choices = Choices(
-            str(chosen["solver"]), str(chosen["task"]), str(chosen["track"]), overrides
-        )
-        began = time.perf_counter()
-        try:
-            run = resolve(settings, choices)
-            record, recalled = execute(run, progress=sys.stderr.isatty())
-        except PdebenchError as error:
-            self.refused += 1
-            self.done += 1
-            sys.stderr.write(f"pdebench run: {error}\n")
-            return
-        self.done += 1
-        if not recalled:
-            self._computed_seconds.append(time.perf_counter() - began)
-        sys.stdout.write(self._line(record, recalled) + "\n")
-        sys.stdout.flush()
-
-    def _line(self, record: Record, recalled: bool) -> str:
-        place = f"[{self.done}/{self.total}] " if self.total > 1 else ""
-        outcome = (
-            _headline(record) if record.status == "ok" else f"{record.status}: {record.reason}"
-        )
-        origin = "recalled" if recalled else "computed"
-        return (
-            f"{place}{record.task['name']} {record.task.get('track', '')} {record.solver['name']} "
-            f"seed={record.seed} {outcome} ({origin} {record.id[:12]}){self._remaining()}"
-        )
-
-    def _remaining(self) -> str:
-        left = self.total - self.done
-        if not left or not self._computed_seconds:
-            return ""
-        return f", about {math.ceil(left * sum(self._computed_seconds) / self.done)} s to go"
-
-
-def _headline(record: Record) -> str:
-    name = record.task["headline"]
-    split = record.task["evaluate"][0]
-    value = record.mean(name, split)
-    error = "not applicable" if value is None else f"{value:.4g}"
-    solve = record.costs.get("solve", {})
-    online = f" solve={solve['seconds'] / solve['batch']:.2e} s/sample" if solve else ""
-    return f"{name}={error}{online} fit={record.costs['fit']['seconds']:.3g} s"
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -126,13 +123,22 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     overrides: list[str] = []
     words = iter(argv)
     for word in words:
-        if word in _FLAGS_WITH_VALUE:
+        if word == "--retry":
+            overrides.append(f"retry={_retried(next(words, ''))}")
+        elif word in _FLAGS_WITH_VALUE:
             flags += [word, next(words, "")]
         elif word.startswith("-"):
             flags.append(word)
         else:
             overrides.append(word)
     return flags, overrides
+
+
+def _retried(asked: str) -> str:
+    """``--retry failed`` means whatever did not end well; else a status."""
+    if asked == "":
+        raise ConfigError("--retry needs a status: failed, timeout, out_of_memory, diverged")
+    return "true" if asked == "failed" else asked
 
 
 def _check_keys(overrides: list[str]) -> None:

@@ -66,6 +66,9 @@ def call(
     the child raised them.
     """
     limits = limits or Limits()
+    if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
+        # Joblib's workers name a method that a child of theirs would look for in vain.
+        multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     lifeline, ends_with_us = context.Pipe(duplex=False)

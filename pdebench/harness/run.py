@@ -200,7 +200,7 @@ def _compute(
     facts = _facts(run, digest)
     announce(draft(task, facts, config, run_id, run.device))
     seed_everything(config["seed"])
-    solver: Solver = build(config["solver"], "solver")
+    solver = _solver(config["solver"])
     hooks.run_started(config=config, run_id=run_id)
     around = Surroundings(
         device=run.device,
@@ -226,10 +226,33 @@ def _compute(
     hooks.run_finished(config=config, record=record)
 
 
+def _solver(config: dict[str, Any]) -> "Solver":
+    """Build the solver; a ``_target_`` that is a plain network class is trained as one."""
+    from hydra.utils import get_object
+    from torch import nn
+
+    from pdebench.wrap import Network
+
+    target = get_object(config["_target_"])
+    if isinstance(target, type) and issubclass(target, nn.Module):
+        given = build({k: v for k, v in config.items() if k != "_target_"}, "solver")
+        return Network(target, **given)
+    return build(config, "solver")
+
+
 def _facts(run: Run, digest: str) -> dict[str, Any]:
     """What the command line and the plugins say of a run, for its record."""
     choice = plugins.catalog().get(("solver", run.choices.solver))
     plugin = choice.plugin if choice else plugins.core()
+    target = str(run.config["solver"]["_target_"])
+    if choice and any(o.startswith("solver._target_=") for o in run.choices.overrides):
+        return {  # a class without a plugin: it has its own name, and no distribution
+            "name": target.rpartition(".")[2].lower(),
+            "overrides": list(run.choices.overrides),
+            "plugin": target.partition(".")[0],
+            "version": "",
+            "task": {"track": run.choices.track, "digest": digest},
+        }
     return {
         "name": run.choices.solver,
         "overrides": list(run.choices.overrides),

@@ -1,33 +1,30 @@
-"""Check a solver: its configuration, its package and the rules of behaviour."""
+"""Check a solver, a data set or a metric: its configuration, its package, its behaviour."""
 
 import inspect
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from pdebench import plugins
 from pdebench.access import grant_task
 from pdebench.config import check_types, compose
+from pdebench.dataset import Dataset
+from pdebench.errors import ConfigError, Unsupported
 from pdebench.harness.run import build
+from pdebench.metric import Metric
 from pdebench.task import Task
+from pdebench.testing.dataset_rules import DATASET, Shelf
+from pdebench.testing.findings import Finding, examined, insist, with_expected
+from pdebench.testing.metric_rules import METRIC, Scored
 from pdebench.testing.problems import conformance_tasks
-from pdebench.testing.rules import RULES, Make
+from pdebench.testing.rules import Make, Trial, rules_for
 
-
-@final
-@dataclass(frozen=True)
-class Finding:
-    """Outcome of one rule on one task: ``failure`` is None where it holds, "" never."""
-
-    rule: str
-    task: str
-    failure: str | None
-    why: str = ""
-    mend: str = ""
+KINDS = ("solver", "dataset", "metric")
 
 
 def _supported(make: Make, task: Task) -> tuple[bool, str | None]:
@@ -40,29 +37,26 @@ def _supported(make: Make, task: Task) -> tuple[bool, str | None]:
 
 
 def check_rules(make: Make, tasks: Sequence[Task] = ()) -> list[Finding]:
-    """Run every rule on every supported task and return the findings."""
+    """Apply every rule that fits the solver's capabilities, on every task it supports."""
     findings: list[Finding] = []
     ran = False
     for task in tasks or conformance_tasks():
         applies, wrong = _supported(make, task)
-        findings.append(
-            Finding(
-                "supports",
-                task.name,
-                wrong,
-                "a skip must carry its reason",
-                "return a sentence or None",
-            )
-        )
+        why, mend = "a skip must carry its reason", "return a sentence or None"
+        findings.append(Finding("supports", task.name, wrong, why, mend))
         if not applies:
             continue
         ran = True
-        for rule in RULES:
-            try:
-                failure = rule.check(make, task)
-            except Exception as error:  # a crash is a finding like any other
-                failure = f"{type(error).__name__}: {error}"
-            findings.append(Finding(rule.name, task.name, failure, rule.why, rule.mend))
+        trial = Trial(make, task)
+        try:
+            _ = trial.solution
+            failure = None
+        except Exception as error:  # a solver that crashes breaks this rule, and only this one
+            failure = f"{type(error).__name__}: {error}"
+        why, mend = "nothing else can be judged", "fit, prepare and solve what supports accepts"
+        findings.append(Finding("runs", task.name, failure, why, mend))
+        if failure is None:
+            findings += examined(trial, task.name, rules_for(trial.solver))
     if not ran:
         findings.append(
             Finding(
@@ -76,41 +70,30 @@ def check_rules(make: Make, tasks: Sequence[Task] = ()) -> list[Finding]:
     return findings
 
 
-def check_config(name: str) -> list[Finding]:
-    """Check that the configuration of ``solver=name`` lists every constructor argument and a
+def check_config(kind: str, name: str) -> list[Finding]:
+    """Check that the configuration of ``kind=name`` lists every constructor argument and has a
     summary.
     """
     from hydra.utils import get_object
 
-    choice = plugins.require("solver", name)
+    choice = plugins.require(kind, name)
     content = OmegaConf.to_container(OmegaConf.load(choice.file))
     keys = set(content) if isinstance(content, dict) else set()
     target = str(content["_target_"]) if isinstance(content, dict) and "_target_" in content else ""
-    missing = (
-        sorted(set(inspect.signature(get_object(target)).parameters) - keys)
-        if target
-        else ["_target_"]
-    )
-    why, mend = (
-        "a reader must see every choice in one file",
-        f"add the keys to {choice.file.name}, with unit comments",
-    )
-    return [
-        Finding(
-            "config lists every argument",
-            name,
-            f"missing: {', '.join(missing)}" if missing else None,
-            why,
-            mend,
-        ),
-        Finding(
-            "config has a summary",
-            name,
-            None if choice.summary else "the first line is no comment",
-            "pdebench list shows it",
-            "start the file with one sentence behind #",
-        ),
-    ]
+    if not target:
+        missing = ["_target_"]
+    elif target == "hydra.utils.get_object":
+        missing = [] if "path" in keys else ["path"]
+    else:
+        missing = sorted(set(inspect.signature(get_object(target)).parameters) - keys)
+    said = f"missing: {', '.join(missing)}" if missing else None
+    mend = f"add the keys to {choice.file.name}, with unit comments"
+    why = "a reader must see every choice in one file"
+    found = [Finding("config lists every argument", name, said, why, mend)]
+    said = None if choice.summary else "the first line is no comment"
+    mend = "start the file with one sentence behind #"
+    found.append(Finding("config has a summary", name, said, "pdebench list shows it", mend))
+    return found
 
 
 def check_import(package: str) -> Finding:
@@ -127,34 +110,105 @@ def check_import(package: str) -> Finding:
     failure = done.stderr.strip().splitlines()[-1] if done.returncode else None
     failure = failure or (f"imports {', '.join(heavy)}" if heavy else None)
     mend = f"move imports out of {package}/__init__.py"
-    return Finding(
-        "light import", package, failure, "pdebench list loads every plugin package", mend
-    )
+    why = "pdebench list loads every plugin package"
+    return Finding("light import", package, failure, why, mend)
+
+
+def check_dataset_rules(make: Callable[[], Dataset], name: str = "data set") -> list[Finding]:
+    """Apply every rule of data sets; files are made in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        return examined(Shelf(make, Path(folder)), name, DATASET)
+
+
+def check_metric_rules(metric: Metric) -> list[Finding]:
+    """Apply every rule of metrics, on the kit's tasks.
+
+    Where the metric needs what these do not have, only its description is judged.
+    """
+    scored = Scored(metric)
+    try:
+        _ = scored.case
+    except Unsupported:
+        return examined(scored, f"{metric.short}, its behaviour not judged", METRIC[:1])
+    except Exception:  # whatever it raises is what its rules find
+        return examined(scored, metric.short, METRIC)
+    return examined(scored, metric.short, METRIC)
+
+
+def kind_of(name: str) -> str:
+    """Return which kind of plugin ``name`` is. Raises ConfigError for none and for several."""
+    found = [kind for kind in KINDS if (kind, name) in plugins.catalog()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        spelled = " or ".join(f"{kind}={name}" for kind in found)
+        raise ConfigError(f"'{name}' is ambiguous; write {spelled}")
+    known = [other for kind, other in plugins.catalog() if kind in KINDS]
+    raise ConfigError(f"'{name}' is no solver, dataset or metric{plugins.nearest(name, known)}")
 
 
 def check_named(
-    name: str, overrides: Sequence[str] = (), tasks: Sequence[Task] = ()
+    name: str,
+    overrides: Sequence[str] = (),
+    tasks: Sequence[Task] = (),
+    kind: str = "solver",
+    expected: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """Check ``solver=name`` as shipped, with overrides: its configuration, its package and its
-    behaviour.
+    """Check ``kind=name`` as shipped, with overrides: configuration, package and behaviour.
+
+    ``expected`` maps rules that are known to fail to the reason; a solver class may declare its own
+    as ``breaks``.
     """
-    config = OmegaConf.to_container(compose([f"solver={name}", *overrides]).solver, resolve=True)
-    check_types(config, "solver")
-    package = plugins.require("solver", name).plugin.package
-    return [
-        check_import(package),
-        *check_config(name),
-        *check_rules(lambda: build(config, "solver"), tasks),
-    ]
+    package = plugins.require(kind, name).plugin.package
+    config = _composed(kind, name, overrides)
+    check_types(config, kind)
+    findings = [check_import(package), *check_config(kind, name)]
+    declared: dict[str, str] = {}
+    if kind == "metric":
+        metric: Metric = build(config, kind)
+        declared |= metric.breaks
+        findings += check_metric_rules(metric)
+    elif kind == "dataset":
+        findings += check_dataset_rules(lambda: build(config, kind), name)
+    else:
+        declared |= type(build(config, kind)).breaks
+        findings += check_rules(lambda: build(config, kind), tasks)
+    return with_expected(findings, declared | dict(expected or {}))
 
 
-def check_solver(name: str, *overrides: str, tasks: Sequence[Task] = ()) -> None:
+def _composed(kind: str, name: str, overrides: Sequence[str]) -> Any:
+    if kind == "metric":
+        return OmegaConf.to_container(OmegaConf.load(plugins.require(kind, name).file))
+    if kind == "dataset":
+        config = OmegaConf.load(plugins.require(kind, name).file)
+        dots = [o.removeprefix("dataset.") for o in overrides]
+        merged = OmegaConf.merge(config, OmegaConf.from_dotlist(dots))
+        return OmegaConf.to_container(merged, resolve=True)
+    return OmegaConf.to_container(compose([f"{kind}={name}", *overrides])[kind], resolve=True)
+
+
+def check_solver(
+    name: str,
+    *overrides: str,
+    tasks: Sequence[Task] = (),
+    expected: Mapping[str, str] | None = None,
+) -> None:
     """Assert that ``solver=name`` keeps every rule; the message says what failed, why it matters
     and how to mend it.
 
     def test_my_solver_keeps_the_rules():
         check_solver("my_solver", "solver.width=8")
     """
-    failed = [f for f in check_named(name, overrides, tasks) if f.failure]
-    said = [f"{f.rule} [{f.task}]: {f.failure}. Why: {f.why}. Mend: {f.mend}." for f in failed]
-    assert not failed, f"solver={name} breaks {len(failed)} rules:\n" + "\n".join(said)
+    insist(check_named(name, overrides, tasks, expected=expected), f"solver={name}")
+
+
+def check_dataset(name: str, *overrides: str, expected: Mapping[str, str] | None = None) -> None:
+    """Assert that ``dataset=name`` keeps every rule; make it small with overrides such as
+    ``dataset.counts.train=4``.
+    """
+    insist(check_named(name, overrides, (), "dataset", expected), f"dataset={name}")
+
+
+def check_metric(name: str, *, expected: Mapping[str, str] | None = None) -> None:
+    """Assert that ``metric=name`` keeps every rule."""
+    insist(check_named(name, (), (), "metric", expected), f"metric={name}")

@@ -22,7 +22,10 @@ def pdearena_mse(solution: Solution, target: Tensor, problem: Problem) -> Tensor
     return diverged(error.mean(_space(error)).flatten(1).sum(1))
 
 
-@metric("pdebench.published.cfdbench_nmse@1")
+@metric(
+    "pdebench.published.cfdbench_nmse@1",
+    breaks={"samples apart": "the program divides two means over the whole batch"},
+)
 def cfdbench_nmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """CFDBench's normalised error, mean(e^2) / mean(y^2) over the whole batch, (B,) all equal.
 

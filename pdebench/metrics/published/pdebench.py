@@ -23,6 +23,7 @@ from pdebench.metric import Metric, metric
 from pdebench.metrics.fields import paired
 from pdebench.problem import Problem, Solution
 
+_BATCH = {"samples apart": "the program scores a whole batch; its tables hold such numbers"}
 LOW, HIGH = 4, 12  # default first shells of the middle and the high band, arXiv 2210.07182 app. B
 
 
@@ -121,7 +122,9 @@ def _whole_batch(name: str, form: Callable[[Tensor, Tensor, tuple[float, ...]], 
     score.__doc__ = (
         f"PDEBench's {name} of the whole batch, repeated for each of its samples, (B, T)."
     )
-    return metric(f"pdebench.published.pdebench_{name}@1", needs=("target", "grid"))(score)
+    return metric(f"pdebench.published.pdebench_{name}@1", needs=("target", "grid"), breaks=_BATCH)(
+        score
+    )
 
 
 pdebench_rmse = _whole_batch("rmse", lambda e, y, _: rmse(e))

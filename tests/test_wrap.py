@@ -1,0 +1,74 @@
+"""Functions and plain networks are solvers without a package."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import pdebench
+from pdebench.errors import ConfigError
+from pdebench.metrics.errors import nrmse
+from pdebench.solver import Budget
+from pdebench.task import Evolve, Task
+from pdebench.testing.problems import DecayingModes
+
+TASK = Task(
+    "conformance/evolve",
+    DecayingModes(grid=8, frames=12),
+    (nrmse,),
+    Evolve(history=10),
+    Budget(epochs=1),
+    batch=5,
+)
+
+
+def last(problem):
+    frames = len(problem.times)
+    return np.repeat(problem.initial.numpy()[:, None], frames, axis=1)
+
+
+class Net(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int, width: int = 4) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(in_channels, width, 1)
+        self.second = nn.Conv2d(width, out_channels, 1)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x)))
+
+
+@pytest.mark.parametrize(("given", "parameters"), [(last, 0), (Net, 49)])
+def test_a_function_and_a_network_class_are_evaluated(given, parameters, tmp_path: Path) -> None:
+    record = pdebench.evaluate(given, TASK, data=tmp_path)
+    assert record.status == "ok", record.reason
+    assert record.parameters == parameters and record.mean("nrmse") is not None
+
+
+def test_what_is_no_method_is_refused() -> None:
+    for given, said in ((3, "is no solver"), (Net(1, 1), "give its class")):
+        with pytest.raises(ConfigError, match=said):
+            pdebench.evaluate(given, TASK)
+
+
+def test_a_network_beside_the_working_folder_runs_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, in_channels, out_channels):\n"
+        "        super().__init__(nn.Conv2d(in_channels, out_channels, 3, padding=1))\n"
+    )
+    small = ["dataset.counts={train:4,valid:2,test:3}", "dataset.stored_grid=16", "threads=1",
+             "dataset.solve_grid=16", "dataset.frames=12", "dataset.workers=1",
+             "task.evaluate=[test]", "track.budget.epochs=1"]  # fmt: skip
+    where = [f"store={tmp_path}/store", f"data={tmp_path}/data"]
+    command = [sys.executable, "-m", "pdebench", "run"]
+    done = subprocess.run(
+        [*command, *where, *small, "solver._target_=my_model.Net"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert " net seed=0 relative_l2=" in done.stdout
