@@ -88,8 +88,8 @@ def _settings(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[tuple[str
 def _run(overrides: Sequence[str]) -> Run:
     settings, about = composition.composed(list(overrides))
     chosen = about.runtime.choices
-    names = (str(chosen[group]) for group in ("solver", "task", "track"))
-    return resolve(settings, Choices(*names, tuple(about.overrides.task)))
+    solver, task, track = (str(chosen[group]) for group in ("solver", "task", "track"))
+    return resolve(settings, Choices(solver, task, track, tuple(about.overrides.task)))
 
 
 def _tried(fixed: Sequence[str], own: tuple[str, ...], number: int, total: int) -> Candidate:
