@@ -45,14 +45,14 @@ def run(solver: IterativeSolver, problem: Problem) -> dict[str, list[float | Non
     seconds: list[float | None] = [None] * len(LEVELS)
     solver.prepare(problem)
     spent, count = 0.0, -1
-    steps = solver.iterate(problem)
+    steps = solver.iterates(problem)
     while True:
         began = time.perf_counter()
-        x = next(steps, None)
+        step = next(steps, None)
         spent += time.perf_counter() - began
-        if x is None:
+        if step is None:
             break
-        count += 1
+        x, count = step.u, count + 1
         # the check is not on the solver's clock
         relative = float((b - system.matvec(x.double().flatten(1))).norm() / b.norm())
         for place, level in enumerate(LEVELS):

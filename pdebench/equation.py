@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+import torch
 from torch import Tensor
 
-from pdebench.errors import Unsupported
+from pdebench.errors import DataError, SolverError, Unsupported
 
 if TYPE_CHECKING:
     from pdebench.problem import Problem
+
+_INCONSISTENT = 1e-5  # share of |b| in the null space; float32 sums of a million cells reach 1e-6
+_ASYMMETRIC = 1e-9  # of |A u| |v|; float64 sums of a million terms reach 1e-13
 
 
 @final
@@ -23,8 +27,8 @@ class LinearSystem:
 
     ``matrices`` is a sequence of ``scipy.sparse.csr_array`` (one, shared by all instances, or one
     per instance); ``symmetric_positive`` is what the discretisation guarantees, ``null_space`` (K,
-    N) spans the kernel or is None. ``near_null_space`` (B, K, N) holds vectors of small energy,
-    rigid motions of an elastic body, for multigrid to keep.
+    N) spans the kernel by orthonormal rows or is None. ``near_null_space`` (B, K, N) holds vectors
+    of small energy, rigid motions of an elastic body, for multigrid to keep.
     """
 
     matvec: Callable[[Tensor], Tensor]
@@ -33,6 +37,48 @@ class LinearSystem:
     symmetric_positive: bool
     null_space: Tensor | None = None
     near_null_space: Tensor | None = None
+
+    def project(self, x: Tensor) -> Tensor:
+        """Return x (B, N) without its part in the null space."""
+        if self.null_space is None:
+            return x
+        basis = self.null_space.to(x)
+        return x - (x @ basis.mT) @ basis
+
+    def right_hand_side(self) -> Tensor:
+        """Return b (B, N), float64, projected off the null space.
+
+        Raises DataError where b is not finite, or has more than round-off of single precision in
+        the null space: then A x = b has no solution.
+        """
+        b = self.rhs.double()
+        if not bool(b.isfinite().all()):
+            raise DataError("the right-hand side holds NaN or infinity")
+        projected = self.project(b)
+        lost = (b - projected).norm(dim=-1)
+        bad = lost > _INCONSISTENT * b.norm(dim=-1)
+        if bool(bad.any()):
+            share = float((lost / b.norm(dim=-1))[bad].max())
+            raise DataError(
+                f"the matrix is singular and the right-hand side inconsistent: {share:.2g} of its "
+                "norm lies in the null space; subtract its mean over each part of the domain that "
+                "no Dirichlet value closes"
+            )
+        return projected
+
+    def check_symmetric(self) -> None:
+        """Raise SolverError unless u . A v = v . A u for a pair of random vectors."""
+        size = self.rhs.shape
+        generator = torch.Generator().manual_seed(0)
+        u, v = (torch.randn(size, generator=generator).double().to(self.rhs.device) for _ in "uv")
+        au, av = self.matvec(u), self.matvec(v)
+        gap = (u * av - v * au).sum(-1).abs()
+        scale = au.norm(dim=-1) * v.norm(dim=-1) + av.norm(dim=-1) * u.norm(dim=-1)
+        if bool((gap > _ASYMMETRIC * scale).any()):
+            raise SolverError(
+                f"the matrix is not symmetric: u . A v and v . A u differ by "
+                f"{float((gap / scale).max()):.2g} of their size; take solver=direct"
+            )
 
 
 class Equation(ABC):

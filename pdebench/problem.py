@@ -147,9 +147,10 @@ class Solution:
     ``iterations`` or None.
 
     ``u`` is (B, [T,] C, *S); T is ``len(problem.times)``. ``iterations`` (B,) counts what the
-    solver calls a step.
+    solver calls a step; ``counts`` holds what else it counted, by name, (B,) each.
     """
 
     u: Tensor
     spread: Tensor | None = None
     iterations: Tensor | None = None
+    counts: Mapping[str, Tensor] = field(default_factory=dict)

@@ -128,17 +128,33 @@ class IterativeSolver(Solver):
     """
 
     @abstractmethod
-    def iterate(self, problem: Problem) -> Iterator[Tensor]:
-        """Yield iterates (B, [T,] C, *S); end when the solver's own tolerance is met."""
+    def iterate(self, problem: Problem) -> Iterator[Tensor | Solution]:
+        """Yield iterates (B, [T,] C, *S); end when the solver's own tolerance is met.
+
+        A `Solution` is yielded where more than the field is known: steps of every instance, a
+        spread, other counts.
+        """
+
+    @final
+    def iterates(self, problem: Problem) -> Iterator[Solution]:
+        """Run ``iterate`` and give every iterate as a solution.
+
+        A bare field gets the number of fields so far, the first guess included, as its iterations.
+        """
+        for count, iterate in enumerate(self.iterate(problem), 1):
+            if isinstance(iterate, Solution):
+                yield iterate
+            else:
+                yield Solution(iterate, iterations=iterate.new_full((len(iterate),), count))
 
     @final
     def solve(self, problem: Problem) -> Solution:
         """Run ``iterate`` to its end and return the last iterate."""
-        last, count = None, 0
-        for iterate in self.iterate(problem):
-            last, count = iterate, count + 1
+        last = None
+        for iterate in self.iterates(problem):
+            last = iterate
         if last is None:
             raise RuntimeError(
                 f"{type(self).__name__}.iterate yielded nothing; yield at least the initial guess"
             )
-        return Solution(last, iterations=last.new_full((len(last),), count))
+        return last

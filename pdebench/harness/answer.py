@@ -40,6 +40,7 @@ def checked(solution: Solution, problem: Problem, target: Tensor, name: str) -> 
         u.to(target.device),
         None if spread is None else spread.to(target.device),
         solution.iterations,
+        solution.counts,
     )
 
 

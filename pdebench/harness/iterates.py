@@ -38,11 +38,11 @@ def iterates(
         target: its reference solution.
         device: where the solver runs.
     """
-    steps = solver.iterate(granted)
+    steps = iter(solver.iterates(granted))
     spent, count, wanted = 0.0, 0, 1.0
     times: list[float] = []
     errors: list[Tensor] = []
-    last: Tensor | None = None
+    last: Solution | None = None
     while True:
         seconds, iterate = cost.once(lambda: next(steps, None), device)
         if iterate is None:
@@ -59,6 +59,8 @@ def iterates(
     return np.array(times, np.float32), stacked.numpy().astype(np.float32)
 
 
-def _error(metric: Metric, u: Tensor, target: Tensor, problem: Problem) -> Tensor:
-    values = metric(Solution(u.detach().to(target.device)), target, problem).detach().cpu().double()
+def _error(metric: Metric, given: Solution, target: Tensor, problem: Problem) -> Tensor:
+    spread = None if given.spread is None else given.spread.to(target.device)
+    held = Solution(given.u.detach().to(target.device), spread, given.iterations, given.counts)
+    values = metric(held, target, problem).detach().cpu().double()
     return values.mean(1) if values.ndim == 2 else values

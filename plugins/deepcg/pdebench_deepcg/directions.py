@@ -16,12 +16,13 @@ _USELESS = 1e-7  # |cosine| between direction and residual below float32's round
 @final
 @dataclass(frozen=True)
 class Progress:
-    """One iterate: ``x`` (B, N), true residual norms (B,), and how often the residual replaced a
-    useless direction so far, (B,).
+    """One iterate: ``x`` (B, N), true residual norms (B,), steps so far (B,), and how often the
+    residual replaced a useless direction so far (B,).
     """
 
     x: Tensor
     residual: Tensor
+    steps: Tensor
     replaced: Tensor
 
 
@@ -61,8 +62,9 @@ def conjugate_directions(
     x, r = torch.zeros_like(b), b
     first = r.norm(dim=-1, keepdim=True)
     replaced = torch.zeros(len(b), dtype=torch.long, device=b.device)
+    taken = torch.zeros_like(replaced)
     history: list[tuple[Tensor, Tensor, Tensor]] = []
-    yield Progress(x, first[:, 0], replaced)
+    yield Progress(x, first[:, 0], taken, replaced)
     for _ in range(steps):
         norm = r.norm(dim=-1, keepdim=True)
         going = norm > tolerance * first
@@ -86,7 +88,8 @@ def conjugate_directions(
         x = x + p * (_inner(p, r) / energy.where(going, 1.0))
         r = b - matvec(x)
         history = [(p, product, energy.where(going, 1.0)), *history[: kept - 1]] if kept else []
-        yield Progress(x, r.norm(dim=-1), replaced)
+        taken = taken + going[:, 0]
+        yield Progress(x, r.norm(dim=-1), taken, replaced)
 
 
 def _conjugate(q: Tensor, history: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pdebench.domain import Domain, Grid
-from pdebench.equation import LinearSystem
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.learning import LearnedSolver, Sizes, Training
-from pdebench.problem import Problem, Withheld
+from pdebench.problem import Problem, Solution, Withheld
 from pdebench.samples import Samples
 from pdebench.solver import Budget, IterativeSolver, Use
 from pdebench_deepcg.directions import Map, conjugate_directions
@@ -128,7 +127,7 @@ class DeepCG(IterativeSolver):
         held_out = max(1, self.vectors // 10)
         count = system.rhs.shape[1]
         drawn = training_vectors(
-            _within(system, system.matvec),
+            lambda x: system.project(system.matvec(x)),
             count,
             self.lanczos,
             self.vectors + held_out,
@@ -144,8 +143,12 @@ class DeepCG(IterativeSolver):
         """Move the network to the problem's device."""
         self._direction.prepare(problem)
 
-    def iterate(self, problem: Problem) -> Iterator[Tensor]:
-        """Yield (B, 1, *S) until every residual is below the tolerance."""
+    def iterate(self, problem: Problem) -> Iterator[Solution]:
+        """Yield (B, 1, *S) until every true residual is below the tolerance.
+
+        ``iterations`` counts the steps of every instance, ``counts["replaced"]`` those of them in
+        which the residual took the place of a useless direction.
+        """
         system = problem.equation.linear_system(problem)
         model, shape = self._direction.model, problem.domain.shape
         if model is None:
@@ -156,17 +159,19 @@ class DeepCG(IterativeSolver):
             with torch.inference_mode():
                 return model(r.to(dtype).view(-1, 1, *shape)).flatten(1)
 
-        b = _within(system, lambda rhs: rhs)(system.rhs.double())
+        b = system.right_hand_side()
+        system.check_symmetric()
         steps = conjugate_directions(
             system.matvec,
             b,
-            lambda r: _within(system, lambda d: d)(direction(r).to(r.dtype)),
+            lambda r: system.project(direction(r).to(r.dtype)),
             self.kept,
             self.tolerance,
             self.steps,
         )
         for step in steps:
-            yield step.x.view(-1, 1, *shape)
+            u = step.x.view(-1, 1, *shape)
+            yield Solution(u, iterations=step.steps, counts={"replaced": step.replaced})
 
     @property
     def num_parameters(self) -> int:
@@ -177,20 +182,6 @@ class DeepCG(IterativeSolver):
 
     def load(self, path: Path) -> None:
         self._direction.load(path)
-
-
-def _within(system: LinearSystem, map_: Map) -> Map:
-    """Return ``map_`` followed by the projection off the null space, where there is one."""
-    null = system.null_space
-    if null is None:
-        return map_
-
-    def projected(x: Tensor) -> Tensor:
-        y = map_(x)
-        basis = null.to(y)
-        return y - (y @ basis.mT) @ basis
-
-    return projected
 
 
 def _as_samples(vectors: Tensor, domain: Domain) -> Samples:

@@ -53,7 +53,7 @@ def test_other_obstacles_are_solved_to_the_tolerance(task: Task) -> None:
     solver.fit(task.samples("train"), task.samples("valid"), Budget(epochs=10))
     samples = task.samples("test")
     solver.prepare(samples.problem)
-    iterates = list(solver.iterate(samples.problem))
+    iterates = [step.u for step in solver.iterates(samples.problem)]
     residual = samples.problem.equation.residual(iterates[-1], samples.problem)
     source = samples.problem.inputs["source"]
     relative = residual.flatten(1).norm(dim=1) / source.flatten(1).norm(dim=1)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 import torch
 from scipy import sparse
-from torch import Tensor
 
 from pdebench.domain import Grid
 from pdebench.errors import ConfigError, Diverged, Unsupported
 from pdebench.problem import Problem, Solution
 from pdebench.solver import Solver, Use
+from pdebench_differences.newton import pointwise, unsuitable
 from pdebench_differences.stencil import second_derivative
 
 if TYPE_CHECKING:
@@ -48,22 +48,7 @@ class FiniteDifferences(Solver):
         return self._unsuitable(task.samples(task.evaluate[0])[:1].problem)
 
     def _unsuitable(self, problem: Problem) -> str | None:
-        domain = problem.domain
-        if problem.times is not None:
-            return "it is for steady problems, the task asks for an evolution in time"
-        if not isinstance(domain, Grid) or any(domain.periodic) or domain.dim > 2:
-            return "it needs a box of one or two dimensions that is not periodic"
-        if not all(axis.uniform for axis in domain.axes):
-            return "it needs uniform nodes"
-        if min(domain.shape) < self.order + 2:
-            return f"differences of order {self.order} need {self.order + 2} nodes per axis"
-        if "boundary" not in problem.inputs:
-            return f"it needs boundary values, the problem has {sorted(problem.inputs)}"
-        try:
-            _sources(problem.take(slice(0, 1)), np.zeros(domain.points.shape[0]), [])
-        except Unsupported as error:
-            return str(error)
-        return None
+        return unsuitable(problem, self.order + 2)
 
     def solve(self, problem: Problem) -> Solution:
         reason = self._unsuitable(problem)
@@ -97,7 +82,7 @@ class FiniteDifferences(Solver):
         inner = np.flatnonzero(~edge)
         u = problem.inputs["boundary"].double().flatten().cpu().numpy().copy()
         for _ in range(self.steps):
-            residual, slopes = _sources(problem, u, operators)
+            residual, slopes = pointwise(problem, u, [op @ u for op in operators])
             jacobian = sparse.diags_array(slopes[0])
             for slope, operator in zip(slopes[1:], operators, strict=True):
                 jacobian = jacobian + sparse.diags_array(slope) @ operator
@@ -109,19 +94,3 @@ class FiniteDifferences(Solver):
             if np.abs(step).max(initial=0.0) <= self.tolerance * max(np.abs(u).max(), 1.0):
                 return u
         raise Diverged(f"finite_differences: Newton's method did not end in {self.steps} steps")
-
-
-def _sources(
-    problem: Problem, u: np.ndarray, operators: list[Any]
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return R and its derivatives by u and by every second derivative, at all nodes."""
-    entries: list[Tensor] = [torch.from_numpy(u).view(1, -1).clone().requires_grad_()]
-    seconds = [op @ u for op in operators] or [np.zeros_like(u)] * problem.domain.dim
-    entries += [torch.from_numpy(s).view(1, -1).requires_grad_() for s in seconds]
-    zero = torch.zeros_like(entries[0])
-    jet = {"u": entries[0]}
-    for name, second in zip("xyz", entries[1:], strict=False):
-        jet |= {f"u_{name}": zero, f"u_{name}{name}": second}
-    residual = problem.equation.pointwise(jet, problem)
-    slopes = torch.autograd.grad(residual.sum(), entries, materialize_grads=True)
-    return residual.detach()[0].numpy(), [s[0].numpy() for s in slopes]

@@ -14,7 +14,11 @@ from pdebench_gp.objective import Objective, Terms
 @final
 @dataclass
 class State:
-    """Everything that is optimised: values at the nodes, two precisions, kernels per axis."""
+    """Everything that is optimised: values at the nodes, two precisions, kernels per axis.
+
+    Axes in front are instances: u (.., *S), log_tau and log_v (..,), kernels (.., Q). ``losses``
+    are summed over them.
+    """
 
     u: Tensor
     log_tau: Tensor
@@ -25,9 +29,10 @@ class State:
     @classmethod
     def published(cls, objective: Objective, components: int, freq_scale: float) -> "State":
         """Return the published start: zeros, equal weights, frequencies 0 .. freq_scale."""
-        source = objective.task.source
-        axes = [start(components, freq_scale, source) for _ in objective.task.points]
-        return cls(torch.zeros_like(source), source.new_zeros(()), source.new_zeros(()), axes)
+        source, front = objective.task.source, objective.task.instances
+        axes = [start(components, freq_scale, source, front) for _ in objective.task.points]
+        ones = source.new_zeros(front)
+        return cls(torch.zeros_like(source), ones, ones.clone(), axes)
 
     @property
     def leaves(self) -> list[Tensor]:
@@ -40,23 +45,63 @@ class State:
         return objective.terms(self.u, self.axes, self.log_tau, self.log_v)
 
 
-def descend(objective: Objective, state: State, lr: float = 0.01) -> Iterator[tuple[State, Terms]]:
-    """Yield the state before every step, with its terms, and take a step of Adam after each.
+@final
+class Descent:
+    """Adam on all instances at once; instances that are done can be let go.
 
-    beta 0.9 and 0.999, eps 1e-8, full batch, no schedule; never ends.
+    beta 0.9 and 0.999, eps 1e-8, full batch, no schedule.
     """
-    leaves = state.leaves
-    for leaf in leaves:
-        leaf.requires_grad_()
-    optimizer = torch.optim.Adam(leaves, lr=lr)
-    while True:
-        optimizer.zero_grad(set_to_none=True)
+
+    def __init__(self, objective: Objective, state: State, lr: float = 0.01) -> None:
+        self.objective, self.state, self.lr = objective, state, lr
+        self._terms: Terms | None = None
+        self._optimizer = self._made()
+
+    def _made(self) -> torch.optim.Adam:
+        for leaf in self.state.leaves:
+            leaf.requires_grad_()
+        return torch.optim.Adam(self.state.leaves, lr=self.lr)
+
+    def look(self) -> Terms:
+        """Return the terms of the objective at the present state."""
         with torch.enable_grad():
-            terms = state.terms(objective)
-        state.losses.append(float(terms.loss.detach()))
-        yield state, terms
-        terms.loss.backward()
-        optimizer.step()
+            self._terms = self.state.terms(self.objective)
+        self.state.losses.append(float(self._terms.loss.detach().sum()))
+        return self._terms
+
+    def step(self) -> None:
+        """Take one step from the state that was looked at."""
+        terms = self.look() if self._terms is None else self._terms
+        self._optimizer.zero_grad(set_to_none=True)
+        terms.loss.sum().backward()
+        self._optimizer.step()
+        self._terms = None
+
+    def keep(self, objective: Objective, rows: Tensor) -> None:
+        """Go on with the instances ``rows`` alone, of which ``objective`` is."""
+        moments = [self._optimizer.state[leaf] for leaf in self.state.leaves]
+        leaves = [leaf.detach()[rows] for leaf in self.state.leaves]
+        kernels = [Parameters(*leaves[n : n + 3]) for n in range(3, len(leaves), 3)]
+        self.state = State(leaves[0], leaves[1], leaves[2], kernels)
+        self.objective, self._terms = objective, None
+        self._optimizer = self._made()
+        for leaf, old in zip(self.state.leaves, moments, strict=True):
+            if old:
+                self._optimizer.state[leaf] = {
+                    "step": old["step"],
+                    "exp_avg": old["exp_avg"][rows],
+                    "exp_avg_sq": old["exp_avg_sq"][rows],
+                }
+
+
+def descend(objective: Objective, state: State, lr: float = 0.01) -> Iterator[tuple[State, Terms]]:
+    """Yield the state before every step, with its terms, and take a step of Adam after each; never
+    ends.
+    """
+    descent = Descent(objective, state, lr)
+    while True:
+        yield state, descent.look()
+        descent.step()
 
 
 def run(

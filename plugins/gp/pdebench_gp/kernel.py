@@ -16,7 +16,9 @@ class Envelope(ABC):
 
     @abstractmethod
     def derivatives(self, z: Tensor, log_ls: Tensor, order: int) -> list[Tensor]:
-        """Return g, g', .., up to ``order`` <= 4, each (Q, *z), for log_ls (Q,) in front of z."""
+        """Return g, g', .., up to ``order`` <= 4, each (.., Q, *z), for log_ls (.., Q) in front of
+        z.
+        """
 
 
 @final
@@ -65,7 +67,9 @@ class Gaussian(Envelope):
 @final
 @dataclass(frozen=True)
 class Parameters:
-    """One axis: log weights, log length parameters and frequencies (cycles per unit), (Q,) each."""
+    """One axis: log weights, log length parameters and frequencies (cycles per unit), (.., Q) each;
+    axes in front are instances.
+    """
 
     log_w: Tensor
     log_ls: Tensor
@@ -89,28 +93,28 @@ class Kernel:
     cosine: bool = True
 
     def at(self, z: Tensor, parameters: Parameters, order: int) -> list[Tensor]:
-        """Return k, k', .., of shape z, up to ``order``.
+        """Return k, k', .., of shape (.., *z), up to ``order``; axes in front are instances.
 
         Derivatives are with respect to z = x - y; d/dy = -d/dz.
         """
-        shape = (-1, *(1,) * z.ndim)
+        shape, q = (*parameters.log_w.shape, *(1,) * z.ndim), -1 - z.ndim
         w = parameters.log_w.exp().view(shape)
         g = self.envelope.derivatives(z, parameters.log_ls.view(shape), order)
         if not self.cosine:
-            return [(w * part).sum(0) for part in g]
+            return [(w * part).sum(q) for part in g]
         m = (2 * math.pi * parameters.freq).view(shape)
         sine, cosine = torch.sin(m * z), torch.cos(m * z)
         turns = (cosine, -sine, -cosine, sine)
         c = [m**n * turns[n % 4] for n in range(order + 1)]
         return [
-            (w * sum(math.comb(n, j) * g[j] * c[n - j] for j in range(n + 1))).sum(0)
+            (w * sum(math.comb(n, j) * g[j] * c[n - j] for j in range(n + 1))).sum(q)
             for n in range(order + 1)
         ]
 
     def matrices(
         self, x: Tensor, y: Tensor, parameters: Parameters, order: int, uniform: bool = False
     ) -> list[Tensor]:
-        """Return the matrices of k, k', .., between points x (N,) and y (M,).
+        """Return the matrices of k, k', .., between points x (N,) and y (M,), (.., N, M) each.
 
         On a uniform grid (x is y) every matrix is Toeplitz and only N lags are evaluated:
         k(-z) = k(z), k'(-z) = -k'(z), and so on.
@@ -121,7 +125,7 @@ class Kernel:
         position = torch.arange(len(x), device=x.device)
         offset = position[:, None] - position
         sign = torch.where(offset < 0, -1.0, 1.0).to(x.dtype)
-        gathered = [lag[offset.abs()] for lag in lags]
+        gathered = [lag[..., offset.abs()] for lag in lags]
         return [part * sign if n % 2 else part for n, part in enumerate(gathered)]
 
 
@@ -140,9 +144,8 @@ def kernel_named(name: str) -> Kernel:
     return KERNELS[name]
 
 
-def start(num: int, freq_scale: float, like: Tensor) -> Parameters:
+def start(num: int, freq_scale: float, like: Tensor, instances: tuple[int, ...] = ()) -> Parameters:
     """Return the published start: equal weights, unit lengths, frequencies 0 .. freq_scale."""
-    zeros = like.new_zeros(num)
-    return Parameters(
-        zeros - math.log(num), zeros.clone(), torch.linspace(0, 1, num).to(like) * freq_scale
-    )
+    zeros = like.new_zeros(*instances, num)
+    freq = torch.linspace(0, 1, num).to(like) * freq_scale
+    return Parameters(zeros - math.log(num), zeros.clone(), zeros + freq)

@@ -1,5 +1,6 @@
 """The joint density that a Gaussian-process solver maximises."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -40,14 +41,23 @@ def residual_named(equation: str) -> Residual:
     return RESIDUALS[name]
 
 
-def edges(u: Tensor) -> Tensor:
-    """Return the boundary values: the ends in 1D; first and last rows and columns in 2D.
+def faces(shape: tuple[int, ...], corners_twice: bool = True) -> Tensor:
+    """Return the positions of the boundary nodes in the row-major list of nodes.
 
-    The four corners of a rectangle come twice, as in the released program.
+    First and last layer of every axis in turn. The four corners of a rectangle, and the edges of a
+    box, come twice, as in the released program, unless ``corners_twice`` is false.
     """
-    if u.ndim == 1:
-        return u[[0, -1]]
-    return torch.cat([u[0, :], u[-1, :], u[:, 0], u[:, -1]])
+    place = torch.arange(math.prod(shape)).view(shape)
+    if len(shape) == 1:
+        return place[[0, -1]]
+    layers = [place.select(axis, end).flatten() for axis in range(len(shape)) for end in (0, -1)]
+    found = torch.cat(layers)
+    return found if corners_twice else found.unique()
+
+
+def edges(u: Tensor) -> Tensor:
+    """Return the values of a field (*S) at `faces`, corners twice."""
+    return u.flatten()[faces(tuple(u.shape)).to(u.device)]
 
 
 @final
@@ -57,10 +67,11 @@ class Task:
 
     Attributes:
         points: nodes of every axis.
-        source: f at the nodes.
-        boundary: values in the order of `edges`.
+        source: f at the nodes, (.., *S); axes in front are instances.
+        boundary: values at the boundary nodes, (.., Nb).
         equation: name of the residual.
         beta: speed of advection.
+        where: positions of the boundary nodes in the list of nodes, (Nb,); None for `faces`.
     """
 
     points: tuple[Tensor, ...]
@@ -68,12 +79,31 @@ class Task:
     boundary: Tensor
     equation: str
     beta: float = 1.0
+    where: Tensor | None = None
+
+    @property
+    def edge(self) -> Tensor:
+        """Positions of the boundary nodes, (Nb,)."""
+        if self.where is not None:
+            return self.where
+        return faces(tuple(len(x) for x in self.points)).to(self.source.device)
+
+    @property
+    def instances(self) -> tuple[int, ...]:
+        """Shape of the axes in front of the nodes'."""
+        return tuple(self.source.shape[: self.source.ndim - len(self.points)])
+
+    def gaps(self, u: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sum (u_b - g)^2 and sum residual^2, (..,) each."""
+        flat = u.flatten(len(self.instances))
+        ends = (flat[..., self.edge] - self.boundary).square().sum(-1)
+        return ends, residual.square().flatten(len(self.instances)).sum(-1)
 
 
 @final
 @dataclass(frozen=True)
 class Terms:
-    """Value and parts of the objective."""
+    """Value and parts of the objective, (..,) each; axes are instances."""
 
     loss: Tensor
     boundary_gap: Tensor
@@ -98,6 +128,8 @@ class Objective:
         jitter: added to the diagonal of every factor.
         boundary_weight: lambda.
         determinant: whether -1/2 log |C| counts.
+        sparsity: rate s of an exponential prior on the weights, log p(w) = -s sum_q w_q per axis,
+            which prunes components. 0 is published: Jeffreys' prior 1/w, flat in log w.
     """
 
     def __init__(
@@ -107,9 +139,11 @@ class Objective:
         jitter: float = 1e-6,
         boundary_weight: float = 200.0,
         determinant: bool = True,
+        sparsity: float = 0.0,
     ) -> None:
         self.task, self.kernel, self.jitter = task, kernel, jitter
         self.boundary_weight, self.determinant = boundary_weight, determinant
+        self.sparsity = sparsity
         self._residual = residual_named(task.equation)
         self._order = 1 if task.equation.startswith("advection") else 2
         self._even = [uniform(x) for x in task.points]
@@ -125,13 +159,17 @@ class Objective:
     def terms(self, u: Tensor, axes: Sequence[Parameters], log_tau: Tensor, log_v: Tensor) -> Terms:
         """Return the objective at free values u and parameters."""
         task, prior = self.task, self.prior(u, axes)
-        boundary_gap = (edges(u) - task.boundary).square().sum()
-        equation_gap = self._residual(prior, task.source, task.beta).square().sum()
+        residual = self._residual(prior, task.source, task.beta)
+        boundary_gap, equation_gap = task.gaps(u, residual)
         loss = -prior.log_density
         if self.determinant:
             loss = loss + 0.5 * prior.logdet
-        loss = loss - self.boundary_weight * _gaussian(len(task.boundary), log_tau, boundary_gap)
-        loss = loss - _gaussian(u.numel(), log_v, equation_gap)
+        if self.sparsity:
+            weights = [p.log_w.exp().sum(-1) for p in axes]
+            loss = loss + self.sparsity * torch.stack(weights).sum(0)
+        ends = _gaussian(task.boundary.shape[-1], log_tau, boundary_gap)
+        loss = loss - self.boundary_weight * ends
+        loss = loss - _gaussian(math.prod(map(len, task.points)), log_v, equation_gap)
         return Terms(loss, boundary_gap, equation_gap, prior)
 
 
@@ -153,12 +191,11 @@ def second_stage(
     The prior is the second one's alone; boundary and (linear) equation see the sum.
     """
     total = frozen.values + extra.values
-    boundary_gap = (edges(total) - task.boundary).square().sum()
     laplace = _laplace(frozen) + _laplace(extra)
     residual = laplace - task.source
     if task.equation.startswith("allencahn"):
         residual = residual + _cubic(total)
-    equation_gap = residual.square().sum()
+    boundary_gap, equation_gap = task.gaps(total, residual)
     loss = -extra.log_density + 0.5 * extra.logdet
     loss = loss - boundary_weight * _gaussian(len(task.boundary), log_tau, boundary_gap)
     loss = loss - _gaussian(total.numel(), log_v, equation_gap)

@@ -4,16 +4,17 @@ import math
 
 import pytest
 import torch
+from pdebench_gp import posterior
 from pdebench_gp.fit import State, run
 from pdebench_gp.kernel import KERNELS, Kernel, Parameters, StudentT, kernel_named, start
-from pdebench_gp.objective import Objective, Task, residual_named
+from pdebench_gp.objective import Objective, Task, faces, residual_named
 from pdebench_gp.process import Factor, Prior, uniform
 from scipy.integrate import quad
 from scipy.stats import t as student
 from torch import Tensor
 
 from pdebench.equations.exact_solutions import PROBLEMS, exact, problem_named
-from pdebench.errors import ConfigError
+from pdebench.errors import ConfigError, SolverError
 
 
 def parameters(num: int = 3, seed: int = 0) -> Parameters:
@@ -225,3 +226,95 @@ def test_published_start() -> None:
     p = start(5, 20.0, torch.zeros(1, dtype=torch.float64))
     assert p.freq.tolist() == [0.0, 5.0, 10.0, 15.0, 20.0]
     assert float(p.log_w.exp().sum()) == pytest.approx(1.0)
+
+
+def test_batched_objectives_are_those_of_the_instances() -> None:
+    """Value and gradients of two instances at once, and one after the other, in two dimensions."""
+    x, y = torch.linspace(0, 1, 6).double(), torch.linspace(0, 2, 5).double()
+    g = torch.Generator().manual_seed(3)
+    source, u = (torch.randn(2, 6, 5, generator=g).double() for _ in range(2))
+    given = torch.randn(2, 22, generator=g).double()
+    kernels = [[parameters(seed=2 * axis + row) for row in range(2)] for axis in range(2)]
+    joint = [
+        Parameters(
+            *(torch.stack([getattr(p, n) for p in pair]) for n in ("log_w", "log_ls", "freq"))
+        )
+        for pair in kernels
+    ]
+    whole = Objective(Task((x, y), source, given, "allencahn"), KERNELS["SE_Cos_1d"])
+    zeros = torch.zeros(2).double()
+    terms = whole.terms(u, joint, zeros, zeros)
+    for row in range(2):
+        task = Task((x, y), source[row], given[row], "allencahn")
+        alone = Objective(task, KERNELS["SE_Cos_1d"])
+        found = alone.terms(u[row], [pair[row] for pair in kernels], zeros[0], zeros[0])
+        assert float(terms.loss[row]) == pytest.approx(float(found.loss), rel=1e-10)
+
+
+def test_sparsity_adds_the_sum_of_weights() -> None:
+    plain, sparse = objective(), objective(sparsity=3.0)
+    s = state(plain)
+    weights = float(s.axes[0].log_w.exp().sum())
+    change = float(s.terms(sparse).loss - s.terms(plain).loss)
+    assert change == pytest.approx(3 * weights, rel=1e-10)
+
+
+def test_sparsity_prunes_components() -> None:
+    free, pruned = (objective(sparsity=rate) for rate in (0.0, 50.0))
+    weights = [float(run(o, State.published(o, 6, 2.0), 300).axes[0].log_w.exp().sum())
+               for o in (free, pruned)]  # fmt: skip
+    assert weights[1] < 0.5 * weights[0]
+
+
+def test_corners_count_once_or_twice() -> None:
+    assert faces((4, 3)).tolist() == [0, 1, 2, 9, 10, 11, 0, 3, 6, 9, 2, 5, 8, 11]
+    assert faces((4, 3), corners_twice=False).tolist() == [0, 1, 2, 3, 5, 6, 8, 9, 10, 11]
+    assert len(faces((3, 3, 3), corners_twice=False)) == 26
+
+
+def test_three_axes() -> None:
+    """The factored Laplacian in a box against matrices of the whole grid."""
+    points = [torch.linspace(0, 1, n).double() for n in (4, 5, 3)]
+    factors = [Factor.of(x, KERNELS["SE_Cos_1d"], parameters(seed=k), 1e-2)
+               for k, x in enumerate(points)]  # fmt: skip
+    u = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0)).double()
+    p = Prior(factors, u)
+    laplace = torch.stack([p.derivative(axis, 2) for axis in range(3)]).sum(0)
+    dense = torch.stack(posterior.operators(factors, 2)).sum(0) @ u.flatten()
+    assert relative(laplace.flatten(), dense) < 1e-9
+    noisy = posterior.kron([f.cholesky @ f.cholesky.mT for f in factors])
+    assert float(p.logdet) == pytest.approx(float(torch.logdet(noisy)), rel=1e-9)
+    assert (
+        relative(p.precision_times_values.flatten(), torch.linalg.solve(noisy, u.flatten())) < 1e-8
+    )
+
+
+def test_posterior_is_that_of_the_joint_gaussian() -> None:
+    """u ~ N(0, C), g = E u + noise, f = L u + noise: the covariance of u given g and f by the
+    textbook formula on the joint covariance, jitter as the gap between u and the field.
+    """
+    jitter, b, v = 1e-2, 30.0, 0.7
+    x = torch.linspace(0, 1, 9).double()
+    factor = Factor.of(x, KERNELS["SE_Cos_1d"], parameters(), jitter)
+    c = factor.matrices[0] + jitter * torch.eye(9).double()
+    operator = factor.matrices[2] @ torch.linalg.inv(c)
+    observe = torch.cat([torch.eye(9).double()[[0, -1]], operator])
+    noise = torch.diag(torch.cat([torch.full((2,), 1 / b), torch.full((9,), 1 / v)])).double()
+    gain = c @ observe.T @ torch.linalg.inv(observe @ c @ observe.T + noise)
+    left = c - gain @ observe @ c
+    p = factor.matrices[0] @ torch.linalg.inv(c)
+    field = p @ left @ p.T + factor.matrices[0] - p @ factor.matrices[0]
+    one = torch.tensor(1.0).double()
+    h = posterior.precision([factor], operator, torch.tensor([0, 8]), b * one, v * one)
+    found = posterior.spread([factor], posterior.root(h))
+    assert relative(found, field.diagonal().sqrt()) < 1e-6
+
+
+def test_jitter_is_raised_in_steps_and_then_refused() -> None:
+    long = Parameters(*(torch.tensor([t]).double() for t in (25.0, -30.0, 0.0)))
+    x = torch.linspace(0, 1, 40).double()
+    kernel = KERNELS["SE_1d"]
+    raised = Factor.of(x, kernel, Parameters(long.log_w - 25, long.log_ls, long.freq), 1e-17)
+    assert float(raised.jitter) > 1e-17
+    with pytest.raises(SolverError, match=r"40 nodes .* jitter up to .* 9\.36e-14 .* length"):
+        Factor.of(x, kernel, long, 1e-17)

@@ -14,10 +14,11 @@ from pdebench_krylov.preconditioner import Map
 @final
 @dataclass(frozen=True)
 class Progress:
-    """One iterate: ``x`` (B, N), and residual norms (B,), the true ones at the end."""
+    """One iterate: ``x`` (B, N), residual norms (B,), the true ones at the end, and steps (B,)."""
 
     x: Tensor
     residual: Tensor
+    steps: Tensor
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
@@ -43,7 +44,8 @@ def conjugate_gradients(
     x = start
     r = b - matvec(x)
     limit = tolerance * b.norm(dim=-1, keepdim=True)
-    yield Progress(x, r.norm(dim=-1))
+    taken = torch.zeros(len(b), dtype=torch.long, device=b.device)
+    yield Progress(x, r.norm(dim=-1), taken)
     p, old, fresh = torch.zeros_like(b), torch.ones_like(limit), True
     for _ in range(steps):
         going = r.norm(dim=-1, keepdim=True) > limit
@@ -73,4 +75,5 @@ def conjugate_gradients(
                 (r.norm(dim=-1, keepdim=True) > limit).any()
             )
             r = true
-        yield Progress(x, r.norm(dim=-1))
+        taken = taken + going[:, 0]
+        yield Progress(x, r.norm(dim=-1), taken)

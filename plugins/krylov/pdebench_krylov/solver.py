@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, final
 
-from torch import Tensor
-
-from pdebench.equation import LinearSystem
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.problem import Problem
+from pdebench.problem import Problem, Solution
 from pdebench.solver import IterativeSolver, Use
 from pdebench_krylov.gradients import conjugate_gradients
-from pdebench_krylov.preconditioner import Identity, Map, Preconditioner
+from pdebench_krylov.preconditioner import Identity, Preconditioner
 
 if TYPE_CHECKING:
     from pdebench.task import Task
@@ -33,7 +30,8 @@ class ConjugateGradients(IterativeSolver):
     """Preconditioned conjugate gradients for A x = b of the task's equation.
 
     The preconditioner depends on the matrix, which differs from instance to instance: it is built
-    inside ``solve``, and its cost counts there. Null spaces are projected out.
+    inside ``solve``, and its cost counts there. Null spaces are projected out; a right-hand side
+    that is not finite or inconsistent raises DataError, a matrix that is not symmetric SolverError.
 
     Args:
         preconditioner: M; the identity by default.
@@ -67,29 +65,23 @@ class ConjugateGradients(IterativeSolver):
             return str(error)
         return None
 
-    def iterate(self, problem: Problem) -> Iterator[Tensor]:
-        """Yield (B, C, *S) until every residual is below the tolerance."""
+    def iterate(self, problem: Problem) -> Iterator[Solution]:
+        """Yield (B, C, *S) and the steps of every instance until all residuals are below the
+        tolerance.
+        """
         system = problem.equation.linear_system(problem)
-        keep = _projection(system)
+        b = system.right_hand_side()
+        system.check_symmetric()
         inverse = self.preconditioner.build(system, problem)
-        b = keep(system.rhs.double())
         start = self.preconditioner.start(system, inverse)
         steps = conjugate_gradients(
-            system.matvec, b, lambda r: keep(inverse(r)), keep(start), self.tolerance, self.steps
+            system.matvec,
+            b,
+            lambda r: system.project(inverse(r)),
+            system.project(start),
+            self.tolerance,
+            self.steps,
         )
         shape = problem.domain.shape
         for step in steps:
-            yield step.x.view(len(b), -1, *shape)
-
-
-def _projection(system: LinearSystem) -> Map:
-    """Return the map off the null space."""
-    null = system.null_space
-    if null is None:
-        return lambda x: x
-
-    def project(x: Tensor) -> Tensor:
-        basis = null.to(x)
-        return x - (x @ basis.mT) @ basis
-
-    return project
+            yield Solution(step.x.view(len(b), -1, *shape), iterations=step.steps)

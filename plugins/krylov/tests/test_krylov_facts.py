@@ -1,5 +1,7 @@
 """Conjugate gradients and their preconditioners: textbook facts, agreement, bad systems."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from scipy import sparse
 
 from pdebench.config import compose
 from pdebench.domain import Axis, Grid
+from pdebench.equation import Equation, LinearSystem
 from pdebench.equations.pressure import PressurePoisson
 from pdebench.errors import DataError, SolverError
 from pdebench.problem import Problem
@@ -127,7 +130,7 @@ def test_zero_right_hand_side_is_solved_at_once() -> None:
     inputs = {**problem.inputs, "source": torch.zeros_like(problem.inputs["source"])}
     steps = list(built("cg").iterate(Problem(problem.equation, problem.domain, inputs)))
     assert len(steps) == 1
-    assert float(steps[0].abs().max()) == 0
+    assert float(steps[0].u.abs().max()) == 0 and float(steps[0].iterations.max()) == 0
 
 
 def test_bad_systems_are_refused() -> None:
@@ -143,6 +146,50 @@ def test_bad_systems_are_refused() -> None:
     indefinite = sparse.csr_array(np.array([[1.0, 2.0], [2.0, 1.0]]))
     with pytest.raises(SolverError, match="pivot"):
         factor(indefinite)
+
+
+def test_steps_are_counted_per_instance() -> None:
+    """Together as alone, and none for an instance whose right-hand side is zero."""
+    problem = problem_of()
+    source = problem.inputs["source"].clone()
+    source[1] = 0
+    alone = built("cg").solve(problem.take(slice(0, 1))).iterations
+    inputs = {**problem.inputs, "source": source}
+    both = built("cg").solve(Problem(problem.equation, problem.domain, inputs)).iterations
+    assert both is not None and alone is not None
+    assert both.tolist() == [*alone.tolist(), 0]
+
+
+@pytest.mark.parametrize("name", ["cg", "jacobi_cg", "amg_cg"])
+def test_inconsistent_right_hand_sides_are_refused(name: str) -> None:
+    problem = problem_of(open_top=False, batch=1)
+    inputs = {**problem.inputs, "source": problem.inputs["source"] + problem.inputs["mask"]}
+    with pytest.raises(DataError, match=r"inconsistent: .* of its norm lies in the null space"):
+        built(name).solve(Problem(problem.equation, problem.domain, inputs))
+
+
+class Skewed(Equation):
+    """A matrix that is not symmetric, though it says so."""
+
+    fields: ClassVar[dict[str, str]] = {"u": "1"}
+    reference = "none"
+
+    def residual(self, u, problem):
+        return u
+
+    def linear_system(self, problem: Problem) -> LinearSystem:
+        b = problem.inputs["source"].flatten(1)
+        matrix = torch.eye(b.shape[1], dtype=torch.float64)
+        matrix[0, 1] = 0.5
+        return LinearSystem(
+            lambda x: x @ matrix.mT, b, (sparse.csr_array(matrix.numpy()),), symmetric_positive=True
+        )
+
+
+def test_matrices_that_are_not_symmetric_are_refused() -> None:
+    problem = problem_of(4, batch=1)
+    with pytest.raises(SolverError, match="not symmetric"):
+        built("cg").solve(Problem(Skewed(), problem.domain, problem.inputs))
 
 
 @pytest.mark.parametrize("mask", [0.0, 1.0])
