@@ -61,6 +61,21 @@ poseidon: install ## pretrained against from scratch on another flow, three seed
 	$(BIN)/python benchmarks/studies/poseidon_gains.py
 	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --title "Poseidon: fine-tuned against from scratch"
 
+study-pressure: install ## learned directions against classical solvers on pressure systems, about 20 minutes: leaderboards/pressure
+	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=4 \
+	  'solver.tolerance=choice(1e-6)' solver=cg,jacobi_cg,ic_cg,amg_cg,deflated_cg,poisson_cg,deepcg
+	$(BIN)/pdebench run task=turbulence/pressure track=tiny threads=1 track.budget.epochs=4 solver=direct
+	$(BIN)/pdebench board --task turbulence/pressure --out leaderboards/pressure --title "Pressure systems"
+
+study-multiscale: install ## Gaussian processes, PINNs, collocation and differences on high frequencies, about 15 minutes
+	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0 \
+	  solver=differences_2,differences_4,differences_8,fourier_extension,gp_frozen
+	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0 \
+	  'solver.steps=choice(2000)' 'solver.every=choice(100)' solver=gp,gp_student,gp_matern,gp_se
+	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0,1,2 \
+	  'solver.steps=choice(2000)' 'solver.every=choice(100)' solver=pinn,pinn_fourier
+	$(BIN)/pdebench board --task 'elliptic/poisson_1d' --out leaderboards/multiscale --title "High frequencies"
+
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
