@@ -143,4 +143,5 @@ def grant_task(task: Task, solver: Solver) -> Task:
         one = task.samples(name)[:1]
         parts[name] = Samples.of(grant_problem(one.problem, solver), torch.zeros_like(one.target))
     law = parts["train"].problem.law
-    return replace(task, dataset=_Glimpse(task.dataset.card, law, parts), question=AsStored())
+    glimpse = _Glimpse(task.dataset.card, law, parts)
+    return replace(task, dataset=glimpse, question=AsStored(), train_samples=None)

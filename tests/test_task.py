@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from pdebench.access import grant_task
+from pdebench.baselines.persistence import Persistence
 from pdebench.errors import ConfigError
 from pdebench.metrics.errors import relative_l2
 from pdebench.task import Task
@@ -27,3 +29,8 @@ def test_more_training_samples_than_there_are_is_an_error() -> None:
         _task(0)
     with pytest.raises(ConfigError, match=r"has 8 training samples; ask for fewer"):
         _task(9).samples("train")
+
+
+def test_a_solver_asked_whether_it_applies_sees_a_task_of_few_samples() -> None:
+    shown = grant_task(_task(3), Persistence())
+    assert len(shown.samples("train")) == 1
