@@ -163,9 +163,10 @@ def _iterates(trial: Trial) -> str | None:
     solver.prepare(granted)
     kept: list[tuple[Tensor, Tensor]] = []
     for iterate, _ in zip(solver.iterate(granted), range(_ITERATES), strict=False):
-        kept.append((iterate, iterate.clone()))
-        if iterate.shape != trial.target.shape:
-            shape, expected = tuple(iterate.shape), tuple(trial.target.shape)
+        u = iterate.u if isinstance(iterate, Solution) else iterate
+        kept.append((u, u.clone()))
+        if u.shape != trial.target.shape:
+            shape, expected = tuple(u.shape), tuple(trial.target.shape)
             return f"iterate {len(kept)} has shape {shape}, expected {expected}"
     if any(not torch.equal(yielded, copy) for yielded, copy in kept):
         return "an iterate changed after it was yielded"
