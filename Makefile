@@ -12,7 +12,7 @@ TURBULENCE := track=small threads=1 track.budget.epochs=6
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small turbulence channel-study poseidon test test-slow test-lower check format bench boards validate clean
+.PHONY: help install demo small turbulence channel-study poseidon claims test test-slow test-lower check format bench boards validate clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ study-multiscale: install ## Gaussian processes, PINNs, collocation and differen
 	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0,1,2 \
 	  'solver.steps=choice(2000)' 'solver.every=choice(100)' solver=pinn,pinn_fourier
 	$(BIN)/pdebench board --task 'elliptic/poisson_1d' --out leaderboards/multiscale --title "High frequencies"
+
+claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
+	$(BIN)/python -m pdebench.leaderboard.ledger
 
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .
