@@ -9,6 +9,7 @@ those of an uninterrupted run with one worker, for every number of workers.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -43,12 +44,19 @@ def started(folder: Path, workers: int, num: int) -> subprocess.Popen[bytes]:
 
 
 def fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
-    """Time and SHA-256 of every finished shard."""
-    return {
-        file.name: (file.stat().st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest())
-        for file in (folder / ".shards").glob("*.npz")
-        if not file.name.startswith(".")
-    }
+    """Time and SHA-256 of every finished shard; the last step removes them while we look."""
+    found = {}
+    for file in (folder / ".shards").glob("*.npz"):
+        with contextlib.suppress(FileNotFoundError):
+            if not file.name.startswith("."):
+                digest = hashlib.sha256(file.read_bytes()).hexdigest()
+                found[file.name] = (file.stat().st_mtime_ns, digest)
+    return found
+
+
+def number(folder: Path) -> int:
+    """Finished shards."""
+    return sum(not f.name.startswith(".") for f in (folder / ".shards").glob("*.npz"))
 
 
 def arrays(folder: Path) -> dict[str, str]:
@@ -79,9 +87,9 @@ def killed_run(folder: Path, workers: int, num: int, kills: int, seed: int) -> d
     lost = changed = kept = done = 0
     for _ in range(kills):
         process = started(folder, workers, num)
-        had = len(fingerprints(folder))
+        had = number(folder)
         # Wait until something new is made, so that kills fall into making and not into imports.
-        while process.poll() is None and len(fingerprints(folder)) <= had:
+        while process.poll() is None and number(folder) <= had:
             time.sleep(0.01)
         time.sleep(chance.uniform(0.0, 0.3))
         before = fingerprints(folder)
@@ -111,7 +119,7 @@ def main() -> None:
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workers", default="1,2,3")
-    parser.add_argument("--samples", type=int, default=1200)
+    parser.add_argument("--samples", type=int, default=600)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
