@@ -65,7 +65,7 @@ def converted(found: Contents, path: Path) -> str:
 
 def _block(variable: Variable, part: slice) -> Array:
     order = [variable.dims.index(d) for d in canonical(variable.dims)]
-    values = variable.array.rows(part).transpose(order)
+    values = variable.array.block(part).transpose(order)
     return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 
@@ -107,7 +107,7 @@ def scanned(found: Contents, exclude: Collection[int] = ()) -> str:
     bad: set[int] = set()
     for part in steps(list(blocks(found)), f"reading {Path(found.path).name}"):
         for name, variable in found.variables.items():
-            values = np.ascontiguousarray(variable.array.rows(part))
+            values = np.ascontiguousarray(variable.array.block(part))
             digests[name].update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
             bad.update(part.start + row for row in bad_rows(values))
     bad -= set(exclude)

@@ -37,6 +37,10 @@ class LazyArray(ABC):
         """Size of the whole array in memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def block(self, part: slice) -> Array:
+        """Return consecutive samples, checksums checked where the file has them."""
+        return self.read((part, *(slice(None),) * (len(self.shape) - 1)))
+
     def rows(self, index: slice | Sequence[int] | Array) -> Array:
         """Return samples by a slice or by positions in any order, read in ascending order."""
         rest = (slice(None),) * (len(self.shape) - 1)

@@ -83,7 +83,7 @@ def _finite(split: str, contents: Any, imported: bool) -> Finding:
     start, stop = contents.splits[split]
     for part in blocks(contents):
         for variable in contents.variables.values():
-            bad.update(part.start + row for row in bad_rows(variable.array.rows(part)))
+            bad.update(part.start + row for row in bad_rows(variable.array.block(part)))
     bad = {row for row in bad if start <= row < stop} if imported else bad
     said = f"NaN or infinity in samples {sorted(bad)[:8]}" if bad else f"{stop - start} samples"
     return Finding(split, "finite", said, not bad)
