@@ -12,7 +12,7 @@ TURBULENCE := track=small threads=1 track.budget.epochs=6
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small turbulence channel-study poseidon claims test test-slow test-lower check format bench boards validate clean
+.PHONY: help install demo small turbulence channel-study poseidon claims docs test test-slow test-lower check format bench boards validate clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,10 @@ study-multiscale: install ## Gaussian processes, PINNs, collocation and differen
 
 claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
 	$(BIN)/python -m pdebench.leaderboard.ledger
+
+docs: install ## the documentation into site/, offline
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) -e '.[docs]'
+	$(BIN)/mkdocs build --strict
 
 test: install ## all tests of the core, of every plugin and data set
 	$(BIN)/ruff check .

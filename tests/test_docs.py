@@ -116,13 +116,66 @@ def test_the_data_example_and_commands_run(
             pdebench(command, *words)
 
 
+def test_start_in_five_minutes_runs(
+    board: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/start.md: every command, on the small data of the other tests."""
+    from pdebench.cli import main
+
+    monkeypatch.setenv("PDEBENCH_STORE", f"{board}/store")
+    monkeypatch.setenv("PDEBENCH_DATA", f"{board}/data")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "start.md").read_text()
+    commands = re.findall(r"^    pdebench (.*)$", text, re.M)
+    assert {command.split()[0] for command in commands} == {"list", "run", "board", "data", "store"}
+    for command in commands:
+        words = command.split()
+        if words[0] == "run":
+            pdebench(*words, *SMALL, "threads=1")
+        elif words[0] == "data":
+            small = [change for change in SMALL if change.startswith("dataset.")]
+            assert main([*words, *small]) == 0
+        else:
+            assert main(words) == 0
+    assert (tmp_path / "my_board" / "index.html").is_file()
+
+
+def test_the_example_of_the_concepts_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "concepts.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(code, {})
+    assert capsys.readouterr().out == "(8, 8) 1.0\n"
+
+
+@pytest.mark.parametrize("name", ["start", "gpu", "cluster", "own_board", "sweeps", "faq"])
+def test_runs_that_the_documents_name_compose(name: str) -> None:
+    """What cannot be run here (a GPU, a cluster) names options, solvers and tasks that exist."""
+    from pdebench.cli import _COMMANDS
+    from pdebench.config import compose
+
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    for command, rest in re.findall(r"^ +pdebench (\w+) ?(.*?)(?:  +#.*)?$", text, re.M):
+        assert command in _COMMANDS
+        if command == "run":
+            changes = [
+                w for w in rest.split() if "=" in w and not w.startswith(("hydra.", "sweep="))
+            ]
+            first = [re.sub(r"=(?:range\()?([^,]+),.*", r"=\1", change) for change in changes]
+            compose(first)
+
+
 def test_readme_names_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
     assert "make demo" in readme and "make test" in readme
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/boards.md", "docs/data.md", "docs/plugins.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")),
+    ],
 )
 def test_links_and_paths_exist(name: str) -> None:
     text = (ROOT / name).read_text()
