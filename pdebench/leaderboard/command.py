@@ -5,6 +5,7 @@ import fnmatch
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from pdebench.leaderboard.write import write
 from pdebench.paths import default_store
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+_ACTIONS = ("verify", "accept")  # each a module of this package
 
 
 def main(argv: list[str]) -> int:
-    """Write the board of a store; return 0."""
+    """Write the board of a store, or verify or accept rows; return 0 where all is well."""
+    if argv and argv[0] in _ACTIONS:
+        return int(import_module(f"pdebench.leaderboard.{argv[0]}").main(argv[1:]))
     options = _parser().parse_args(argv)
     store = Store(Path(options.store).expanduser() if options.store else default_store())
     records = list(readable(store, options.task))
@@ -45,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="pdebench board",
         description="Make the leaderboard of whatever records are in the store: one page to open, "
         "and Markdown, JSON lines and a picture for every task and track.",
-        epilog="example: pdebench board --task 'navier_stokes/*' --out leaderboards/mine --open",
+        epilog="example: pdebench board --task 'navier_stokes/*' --out leaderboards/mine --open. "
+        "Further: 'pdebench board verify [ROW]' runs rows again and says whether they hold, "
+        "'pdebench board accept FILE' takes in what 'pdebench submit' packed; each has its --help.",
     )
     parser.add_argument("--store", metavar="PATH", help="folder of records (pdebench list --paths)")
     parser.add_argument("--out", metavar="PATH", default="leaderboard", help="folder to write into")

@@ -17,6 +17,9 @@ const fill = (node, attributes, children) => {
 const h = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
 const s = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 
+// A name that breaks after its underscores, not within a word.
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part, k) => (k ? [h("wbr"), part] : [part]));
+
 let unique = 0;
 const newId = (stem) => `${stem}-${++unique}`;
 

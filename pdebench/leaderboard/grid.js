@@ -51,7 +51,7 @@ const grid = (table, shared) => {
   const rowNodes = (row) => {
     const id = `detail-${row.id}`, open = state.open.has(row.id);
     const opener = h("button", { type: "button", class: "opener", "aria-expanded": String(open), "aria-controls": id, title: row.label, onclick: () => toggle(row) },
-      key(row.look), h("b", null, row.solver), row.label === row.solver ? null : h("span", { class: "over" }, row.label.slice(row.solver.length).trim()));
+      key(row.look), h("b", null, breakable(row.solver)), row.label === row.solver ? null : h("span", { class: "over" }, row.label.slice(row.solver.length).trim()));
     const node = h("tr", { class: `row${row.place ? "" : " ill"}${open ? " open" : ""}`, id: `row-${row.id}` });
     node.append(...cells(row, opener));
     return open ? [node, detailRow(row, id)] : [node];
