@@ -53,11 +53,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     pages, nav = sources(), config.nav
     assert nav is not None
     boards = ["leaderboards/index.md", {"Claims": "leaderboards/claims.md"}]
-    for page, file in pages.items():
+    for page in pages:
         if page.startswith("leaderboards/") and page.endswith(".md") and "claims" not in page:
-            boards.append(
-                {file.relative_to(ROOT / "leaderboards").with_suffix("").as_posix(): page}
-            )
+            boards.append({page[len("leaderboards/") : -len(".md")]: page})
     nav.append({"Boards": boards})
     nav.append({"Families": [p for p in sorted(pages) if p.startswith("families/")]})
     sets: list[Any] = []
@@ -129,9 +127,10 @@ def on_page_content(html: str, **_: Any) -> str:
     return re.sub(r'<a href="(\w+)">(.*?)</a>', r"[\2](\1)", html)
 
 
-def on_post_page(output: str, **_: Any) -> str:
-    """Leave out what the theme would fetch from elsewhere: pages work without a network."""
-    return re.sub(r'<script src="https?://[^"]*"></script>', "", output)
+def on_post_page(output: str, *, page: Page, **_: Any) -> str:
+    """Put our script in place of the one that the theme would fetch from elsewhere."""
+    ours = f'<script src="{"../" * page.url.count("/")}worker.js"></script>'
+    return re.sub(r'<script src="https?://[^"]*"></script>', ours, output)
 
 
 def first_sentence(file: Path) -> str:

@@ -1,6 +1,7 @@
 """The documentation builds without a warning, has its pages, and needs no network."""
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -56,3 +57,14 @@ def test_nothing_is_fetched_and_no_link_leads_nowhere(site: Path) -> None:
             if ":" not in target and not (page.parent / unquote(target)).exists():
                 lost.append(f"{page.relative_to(site)}: {target}")
     assert lost == []
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_search_works_from_a_disk(site: Path, tmp_path: Path) -> None:
+    page = (site / "data_sets" / "navier_stokes" / "forced.html").as_uri()
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+    command = ["chromium", *flags, "--virtual-time-budget=10000", "--dump-dom"]
+    done = subprocess.run(
+        [*command, f"{page}?q=viscosity"], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "matching documents" in done.stdout
