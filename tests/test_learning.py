@@ -268,3 +268,28 @@ def test_a_killed_fit_goes_on_and_ends_in_the_same_weights(tmp_path: Path) -> No
 def test_samples_are_never_indexed_by_a_number() -> None:
     with pytest.raises(TypeError, match=r"take a slice, samples\[3:4\]"):
         Samples.of(STEADY.samples("train").problem, STEADY.samples("train").target)[3]  # type: ignore[index]
+
+
+def test_two_processes_train_as_one_with_the_batch_of_both() -> None:
+    """Data parallelism averages gradients: two batches of 2 are one of 4 (gloo, CPU)."""
+    train, valid = EVOLVE.samples("train"), EVOLVE.samples("valid")
+    fitted = []
+    for devices, size in ((1, 4), (2, 2)):
+        torch.manual_seed(0)
+        solver = Pointwise(
+            OneShot(),
+            Training(
+                optimizer=lambda p: torch.optim.SGD(p, lr=0.05), batch_size=size, devices=devices
+            ),
+        )
+        solver.fit(train, valid, Budget(epochs=3))
+        fitted.append(solver)
+    one, two = fitted
+    assert one.model is not None and two.model is not None
+    before = torch.cat([p.flatten() for p in one.build(train).parameters()])
+    a, b = (torch.cat([p.flatten() for p in s.model.parameters()]) for s in fitted)
+    assert torch.allclose(a, b, atol=1e-6) and not torch.allclose(a, before, atol=1e-2)
+    assert [point["epoch"] for point in two.curve] == [1, 2, 3]
+    for x, y in zip(one.curve, two.curve, strict=True):
+        assert x["valid_loss"] == pytest.approx(y["valid_loss"], rel=1e-5)
+        assert x["train_loss"] == pytest.approx(y["train_loss"], rel=1e-5)

@@ -60,8 +60,10 @@ class BudgetSpent(L.Callback):
         batch_idx: int,
     ) -> None:
         self._steps = trainer.global_step
-        if self._budget.seconds is not None and self.seconds >= self._budget.seconds:
-            trainer.should_stop = True
+        if self._budget.seconds is not None:  # every process stops where one is out of time
+            spent = self.seconds >= self._budget.seconds
+            if trainer.strategy.reduce_boolean_decision(spent, all=False):
+                trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds}
@@ -135,7 +137,8 @@ class ResumePoint(L.Callback):
         self._path, self._last = path, time.perf_counter()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if time.perf_counter() - self._last < _RESUME_EVERY:
+        due = time.perf_counter() - self._last >= _RESUME_EVERY
+        if not trainer.strategy.broadcast(due):  # all processes take part in a checkpoint, or none
             return
         partial = self._path.with_suffix(".part")
         trainer.save_checkpoint(partial, weights_only=False)  # the whole state

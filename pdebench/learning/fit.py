@@ -13,6 +13,8 @@ from pdebench.domain import Domain
 from pdebench.errors import DataError, Diverged
 from pdebench.learning.callbacks import BestWeights, BudgetSpent, FitProgress, ResumePoint
 from pdebench.learning.loader import Batches, Place
+from pdebench.learning.shared import Shared
+from pdebench.learning.training import Training
 from pdebench.problem import Problem
 from pdebench.samples import Samples
 from pdebench.session import Session, current
@@ -61,7 +63,14 @@ class Fitting(L.LightningModule):
         if target is not None:
             problem, target = self._solver.form.training_pair(problem, target)
         loss = self._loss(problem, target)
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(problem))
+        self.log(
+            "train_loss",
+            loss.detach(),
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(problem),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -99,6 +108,9 @@ def run_fit(
     resume = session.folder / _RESUME if session.folder else None
     if resume is not None:
         callbacks.append(ResumePoint(resume))
+    shared = Shared(best) if training.devices > 1 else None
+    if shared is not None:
+        callbacks.append(shared)
     trainer = _trainer(solver, session, budget, callbacks)
 
     def place() -> Place:
@@ -125,12 +137,23 @@ def run_fit(
         )
     if trainer.interrupted:
         raise KeyboardInterrupt
+    if shared is not None:
+        shared.recall()
     if best.diverged is not None:
         raise Diverged(best.diverged)
     best.restore()
     if resume is not None:
         resume.unlink(missing_ok=True)
     return best.curve
+
+
+def _strategy(training: Training) -> str:
+    """Several processes are forked here: Lightning's default would start the command line again,
+    and wait for a run that this process has claimed.
+    """
+    if training.devices > 1 and training.strategy in ("auto", "ddp"):
+        return "ddp_fork"
+    return training.strategy
 
 
 def _trainer(
@@ -149,7 +172,7 @@ def _trainer(
     return L.Trainer(
         accelerator="gpu" if session.device == "cuda" else "cpu",
         devices=training.devices,
-        strategy=training.strategy,
+        strategy=_strategy(training),
         precision=training.precision,  # type: ignore[arg-type]  # Lightning checks the name
         max_epochs=budget.epochs or _UNLIMITED,
         max_steps=budget.steps or -1,

@@ -31,8 +31,9 @@ class Training:
         accumulate: batches per update.
         patience: validations without improvement before stopping; None to spend the whole budget.
         validate_every: epochs between validations.
-        devices: number of devices (processes) that share the batches.
-        strategy: Lightning's strategy, such as "auto" or "ddp".
+        devices: number of devices (processes) that share the batches; an update then sees
+            ``devices * batch_size`` samples.
+        strategy: Lightning's strategy; "auto" and "ddp" fork the processes from the run's own.
     """
 
     optimizer: Callable[..., Optimizer] = Adam
