@@ -15,6 +15,7 @@ from pdebench.harness.answer import checked
 from pdebench.harness.evaluate import seed_everything
 from pdebench.learning import LearnedSolver
 from pdebench.problem import Problem, Solution
+from pdebench.samples import Samples
 from pdebench.solver import Budget, IterativeSolver, Solver
 from pdebench.task import Task
 from pdebench.testing.findings import Rule
@@ -126,14 +127,20 @@ def _round_trip(trial: Trial) -> str | None:
 
 
 def _validation(trial: Trial) -> str | None:
-    """Fit one epoch, so that there is nothing to choose, beside two different valid splits."""
+    """Fit one epoch, so that there is nothing to choose, beside two different valid splits.
+
+    The second is part of train with its target negated: where gradients are taken on valid their
+    signs turn, which the first step of Adam shows whatever their size.
+    """
     if trial.solver.num_parameters == 0:
         return None
     once = Trial(trial.make, replace(trial.task, budget=Budget(epochs=1)))
     seed_everything(0)
     second = once.make()
-    train = grant_samples(once.task.samples("train"), second)
-    second.fit(train, train[-len(once.task.samples("valid")) :], once.task.budget)
+    train = once.task.samples("train")
+    part = train[-len(once.task.samples("valid")) :]
+    other = Samples.of(part.problem, -part.target)
+    second.fit(grant_samples(train, second), grant_samples(other, second), once.task.budget)
     said = "one epoch beside another validation split ends elsewhere"
     return _compare(answer(second, once.problem).u, once.solution.u, said, 0.0)
 
