@@ -48,6 +48,8 @@ def test_tuned_rungs_are_what_the_board_compares_with(tmp_path: Path, capsys) ->
     assert main(["run", "solver=persistence", *where]) == 0
     records = list(Store(tmp_path / "store"))
     rungs = [r for r in records if r.solver["name"] == "spectral"]
+    trials = list(Store(tmp_path / "store" / "trials"))
+    assert len(trials) == 2 and all(set(r.scores) == {"valid"} for r in trials)
     assert rungs and all(set(r.scores) == {"test"} for r in records)
     assert all(r.protocol["trials"] == 2 and not r.protocol["violations"] for r in rungs)
     board = ("--store", f"{tmp_path}/store", "--out", f"{tmp_path}/board")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from pdebench import config as composition
+from pdebench.cli.sweeping import TRIALS
 from pdebench.errors import ConfigError
 from pdebench.harness.record import Record
 from pdebench.harness.run import Choices, Run, execute, resolve
@@ -93,9 +94,11 @@ def _run(overrides: Sequence[str]) -> Run:
 
 
 def _tried(fixed: Sequence[str], own: tuple[str, ...], number: int, total: int) -> Candidate:
-    """Answer the validation split; its records live beside the store, where no board looks."""
+    """Answer the validation split; its records lie in the store's folder of trials, which
+    boards do not read.
+    """
     run = _run([*fixed, *own, "task.evaluate=[valid]"])
-    run = replace(run, store=Store(run.store.root / "tuning"))
+    run = replace(run, store=Store(run.store.root / TRIALS))
     record, _ = execute(run, progress=sys.stderr.isatty())
     _say(f"[{number}/{total}] {' '.join(own)}: {_outcome(record)}")
     error = record.mean(str(record.task["headline"]), "valid")
