@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pdebench.cli.run import _per_job
 from pdebench.cli.view import spoken, table
 from pdebench.errors import ConfigError
 from pdebench.grid import expanded
@@ -81,13 +82,15 @@ LAUNCHERS = {
 @pytest.mark.parametrize("module", LAUNCHERS)
 def test_launchers_run_every_combination_once(root: Path, module: str) -> None:
     needs(module)
-    where = root / module
-    options = ("solver=persistence,mean", "task.evaluate=[test]")
+    where = root / module  # an option that the default solver does not have, beside the choice
+    options = ("solver=spectral,crank_nicolson", "solver.step=0.5", "task.evaluate=[test]")
     done = run(where, *LAUNCHERS[module], *options)
     assert done.returncode == 0, done.stderr
     said = status(where)
     assert said["total"] == 2 and [e["status"] for e in said["ended"].values()] == ["ok"] * 2
-    assert len(list((where / "store" / "records").glob("*/*.json"))) == 2
+    records = [json.loads(f.read_text()) for f in (where / "store/records").glob("*/*.json")]
+    assert {r["solver"]["name"] for r in records} == {"spectral", "crank_nicolson"}
+    assert all("solver.step=0.5" in r["solver"]["overrides"] for r in records)
 
 
 def test_tuning_sees_the_validation_split_and_is_told(root: Path) -> None:
@@ -130,6 +133,34 @@ def test_combinations_are_those_of_hydra() -> None:
         assert config == compose(list(own)) and f"solver={chosen['solver']}" in own
     with pytest.raises(ConfigError, match="nonsense"):
         list(expanded(["dataset.nonsense=3"]))
+
+
+def test_values_beside_a_varied_choice_reach_every_job() -> None:
+    found = _per_job(["solver=a,b", "solver.x=[1,2]", "+solver.y=k", "seed=1", "track.z=2"])
+    assert found == ["solver=a,b", "solver.x=choice([1,2])", "+solver.y=choice(k)", "seed=1",
+                     "track.z=2"]  # fmt: skip
+    assert _per_job(["solver=a", "solver.x=1"]) == ["solver=a", "solver.x=1"]
+    swept = list(expanded(["solver=spectral,crank_nicolson", "solver.step=0.5"]))
+    assert [config.solver.step for config, _, _ in swept] == [0.5, 0.5]
+
+
+def test_a_shared_composition_gives_the_run_that_hydra_would() -> None:
+    from pdebench.config import composed
+    from pdebench.harness import identity
+    from pdebench.harness.run import Choices, resolve
+
+    def name(config, own) -> str:
+        task = resolve(config, Choices("spectral", "t", "tiny", own)).config
+        return identity.run_id(task["task"], task["solver"], task["seed"], "data", "code")
+
+    asked = ["solver=spectral,crank_nicolson", "seed=0,1", "solver.step=0.25,0.5",
+             "track=tiny,small", *SMALL]  # fmt: skip
+    ids = []
+    for config, _, own in expanded(asked):
+        ids.append(name(config, own))
+        if own[1] == "seed=1":  # half of them: Hydra takes a quarter of a second each
+            assert ids[-1] == name(composed(own)[0], own), own
+    assert len(ids) == len(set(ids)) == 16
 
 
 def test_a_journal_tells_running_lost_failed_and_time_to_go(tmp_path: Path) -> None:

@@ -95,12 +95,30 @@ def _sweep(argv: list[str], flags: list[str], overrides: list[str], preset: str 
                 job(settings, chosen, own)
         else:
             folder = journal.file.with_suffix("")
-            _through_hydra(job, [*flags, f"hydra.sweep.dir={folder}", *overrides])
+            _through_hydra(job, [*flags, f"hydra.sweep.dir={folder}", *_per_job(overrides)])
             if preset == "optuna":
                 presets.report_best(folder, overrides, journal)
         journal.append("end")
     ended = journal.state().ended.values()
     return 1 if any(e.status == "refused" for e in ended) else 0
+
+
+def _per_job(overrides: list[str]) -> list[str]:
+    """Let ``solver=a,b solver.x=1`` set ``x`` of a and b: Hydra applies what does not vary before a
+    job chooses its files, to the files of the default choice, so such a value becomes a choice of
+    one.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    varied = {o.key_or_group for o in parsed if o.is_sweep_override()}
+    return [
+        f"{o.get_key_element()}=choice({o.input_line.partition('=')[2]})"
+        if o.input_line
+        and "." in o.key_or_group
+        and o.key_or_group.partition(".")[0] in varied
+        and not (o.is_sweep_override() or o.is_delete())
+        else text
+        for text, o in zip(overrides, parsed, strict=True)
+    ]
 
 
 def _through_hydra(job: Job, arguments: list[str]) -> None:
