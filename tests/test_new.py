@@ -13,7 +13,10 @@ from pdebench.errors import ConfigError
 pytest.importorskip("copier")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = [pytest.param(k, marks=pytest.mark.slow) for k in KINDS if k != "solver"]
+
+
+@pytest.mark.parametrize("kind", ["solver", *SLOW])
 def test_a_new_plugin_installs_and_passes_its_tests(kind: str, tmp_path: Path) -> None:
     made = write(kind, "my_first", tmp_path)
     site = tmp_path / "site"

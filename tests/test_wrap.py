@@ -1,5 +1,6 @@
 """Functions and plain networks are solvers without a package."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from pdebench.metrics.errors import nrmse
 from pdebench.solver import Budget
 from pdebench.task import Evolve, Task
 from pdebench.testing.problems import DecayingModes
+from pdebench.wrap import Network
 
 TASK = Task(
     "conformance/evolve",
@@ -46,6 +48,75 @@ def test_a_function_and_a_network_class_are_evaluated(given, parameters, tmp_pat
     record = pdebench.evaluate(given, TASK, data=tmp_path)
     assert record.status == "ok", record.reason
     assert record.parameters == parameters and record.mean("nrmse") is not None
+
+
+C_PROGRAM = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) { /* u(t) = 0.9^(t+1) u(0); fields as float32 on the streams */
+    long frames = atol(argv[1]), size = atol(argv[2]);
+    float *u = malloc(size * sizeof(float));
+    while (fread(u, sizeof(float), size, stdin) == (size_t)size)
+        for (long t = 0; t < frames; t++) {
+            for (long i = 0; i < size; i++) u[i] *= 0.9f;
+            fwrite(u, sizeof(float), size, stdout);
+        }
+    free(u);
+    return 0;
+}
+"""
+
+
+def damped(problem):
+    decay = 0.9 ** np.arange(1, len(problem.times) + 1, dtype=np.float32).reshape(1, -1, 1, 1, 1)
+    return problem.initial.numpy()[:, None] * decay
+
+
+def test_a_compiled_program_is_called_by_subprocess(tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    program = tmp_path / "damped"
+    (tmp_path / "damped.c").write_text(C_PROGRAM)
+    subprocess.run([compiler, "-O2", "-o", program, tmp_path / "damped.c"], check=True)
+
+    def compiled(problem):
+        u = problem.initial.numpy()  # (B, C, *S)
+        shape = (len(u), len(problem.times), *u.shape[1:])
+        command = [program, str(shape[1]), str(u[0].size)]
+        done = subprocess.run(command, input=u.tobytes(), capture_output=True, check=True)
+        return np.frombuffer(done.stdout, np.float32).reshape(shape)
+
+    found, expected = (pdebench.evaluate(f, TASK, data=tmp_path) for f in (compiled, damped))
+    assert found.status == "ok", found.reason
+    assert found.mean("nrmse") == pytest.approx(expected.mean("nrmse"), rel=1e-5)
+
+
+def test_a_jax_function_is_evaluated(tmp_path: Path) -> None:
+    jax = pytest.importorskip("jax")
+
+    @jax.jit
+    def step(u):
+        return 0.9 * u
+
+    def with_jax(problem):
+        u, frames = jax.numpy.asarray(problem.initial.numpy()), []
+        for _ in problem.times:
+            u = step(u)
+            frames.append(u)
+        return np.asarray(jax.numpy.stack(frames, axis=1))
+
+    found, expected = (pdebench.evaluate(f, TASK, data=tmp_path) for f in (with_jax, damped))
+    assert found.status == "ok", found.reason
+    assert found.mean("nrmse") == pytest.approx(expected.mean("nrmse"), rel=1e-5)
+
+
+def test_a_neuraloperator_model_is_trained(tmp_path: Path) -> None:
+    models = pytest.importorskip("neuralop.models")
+    net = Network(models.FNO, n_modes=(4, 4), hidden_channels=4, n_layers=1)
+    record = pdebench.evaluate(net, TASK, data=tmp_path)
+    assert record.status == "ok", record.reason
+    assert record.parameters > 0 and record.mean("nrmse") is not None
 
 
 def test_what_is_no_method_is_refused() -> None:
