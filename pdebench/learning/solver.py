@@ -31,10 +31,19 @@ class Scaled(nn.Module):
     def __init__(self, network: nn.Module, inputs: Affine | None, outputs: Affine | None) -> None:
         super().__init__()
         self.network, self.inputs, self.outputs = network, inputs, outputs
+        self.register_state_dict_post_hook(_only_tensors)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.network(x if self.inputs is None else self.inputs.encode(x))
         return y if self.outputs is None else self.outputs.decode(y)
+
+
+def _only_tensors(
+    module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]
+) -> None:
+    """Leave out what some libraries add, such as the arguments of a constructor."""
+    for key in [key for key, value in state.items() if not isinstance(value, Tensor)]:
+        del state[key]
 
 
 class LearnedSolver(Solver):
