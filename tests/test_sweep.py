@@ -79,7 +79,13 @@ LAUNCHERS = {
 }
 
 
-@pytest.mark.parametrize("module", LAUNCHERS)
+@pytest.mark.parametrize(
+    "module",
+    [
+        pytest.param(name, marks=[] if "joblib" in name else pytest.mark.slow, id=name[14:])
+        for name in LAUNCHERS
+    ],
+)
 def test_launchers_run_every_combination_once(root: Path, module: str) -> None:
     needs(module)
     where = root / module  # an option that the default solver does not have, beside the choice
