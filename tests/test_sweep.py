@@ -4,18 +4,23 @@ import importlib.util
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from pdebench.cli.run import _per_job
 from pdebench.cli.view import spoken, table
+from pdebench.config import composed
 from pdebench.errors import ConfigError
 from pdebench.grid import expanded
 from pdebench.harness.journal import Journal, begin
+from pdebench.harness.record import Record
+from pdebench.leaderboard.identity import command_of
 
 SMALL = (
     "dataset.counts={train:4,valid:2,test:3}",
@@ -89,7 +94,8 @@ LAUNCHERS = {
 def test_launchers_run_every_combination_once(root: Path, module: str) -> None:
     needs(module)
     where = root / module  # an option that the default solver does not have, beside the choice
-    options = ("solver=spectral,crank_nicolson", "solver.step=0.5", "task.evaluate=[test]")
+    options = ("solver=spectral,crank_nicolson", "solver.step=0.5", "task.evaluate=[test]",
+               "track.budget.epochs=4")  # fmt: skip
     done = run(where, *LAUNCHERS[module], *options)
     assert done.returncode == 0, done.stderr
     said = status(where)
@@ -97,6 +103,12 @@ def test_launchers_run_every_combination_once(root: Path, module: str) -> None:
     records = [json.loads(f.read_text()) for f in (where / "store/records").glob("*/*.json")]
     assert {r["solver"]["name"] for r in records} == {"spectral", "crank_nicolson"}
     assert all("solver.step=0.5" in r["solver"]["overrides"] for r in records)
+    for record in records:  # the board's command, composed here, is the run that was made
+        words = shlex.split(command_of(Record(**record)))
+        assert words[:2] == ["pdebench", "run"] and "sweep=local" not in words
+        again = OmegaConf.to_container(composed(words[2:])[0], resolve=True)
+        assert isinstance(again, dict)
+        assert all(again[key] == record["config"][key] for key in ("solver", "task", "seed"))
 
 
 def test_tuning_sees_the_validation_split_and_is_told(root: Path) -> None:
@@ -151,7 +163,6 @@ def test_values_beside_a_varied_choice_reach_every_job() -> None:
 
 
 def test_a_shared_composition_gives_the_run_that_hydra_would() -> None:
-    from pdebench.config import composed
     from pdebench.harness import identity
     from pdebench.harness.run import Choices, resolve
 

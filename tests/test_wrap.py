@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,7 +121,8 @@ def test_a_neuraloperator_model_is_trained(tmp_path: Path) -> None:
 
 
 def test_what_is_no_method_is_refused() -> None:
-    for given, said in ((3, "is no solver"), (Net(1, 1), "give its class")):
+    wrong: tuple[tuple[Any, str], ...] = ((3, "is no solver"), (Net(1, 1), "give its class"))
+    for given, said in wrong:
         with pytest.raises(ConfigError, match=said):
             pdebench.evaluate(given, TASK)
 

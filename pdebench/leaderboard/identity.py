@@ -33,6 +33,8 @@ _SPELT_OUT = {
     "data",
     "logger",
     "retry",
+    "sweep",
+    "isolate",
 }
 
 
@@ -114,7 +116,12 @@ def family_of(record: Record) -> str:
 def command_of(record: Record) -> str:
     """Return the command line that computes a record again, quoted for a shell."""
     solver, task, config = record.solver, record.task, record.config
-    words = [f"solver={solver.get('name', '')}", f"task={task.get('name', '')}"]
+    overrides = [str(o) for o in solver.get("overrides") or ()]
+    if any(o.startswith("solver._target_=") for o in overrides):  # its name is no configuration
+        words = [o for o in overrides if o.startswith("solver=")]
+    else:
+        words = [f"solver={solver.get('name', '')}"]
+    words.append(f"task={task.get('name', '')}")
     if task.get("track"):
         words.append(f"track={task['track']}")
     words += [f"seed={record.seed}", f"device={record.device}"]
@@ -124,6 +131,5 @@ def command_of(record: Record) -> str:
         words.append(f"trials={config['trials']}")
     if config.get("rung"):
         words.append("rung=true")
-    overrides = [str(o) for o in solver.get("overrides") or ()]
     words += [o for o in overrides if o.partition("=")[0] not in _SPELT_OUT]
     return "pdebench run " + shlex.join(words)

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from pdebench.leaderboard import build, markdown_from_jsonl
+from pdebench.leaderboard.identity import command_of
 from pdebench.leaderboard.lines import row_line, to_jsonl
 from pdebench.leaderboard.numbers import count, interval, memory, number, seconds
 from pdebench.leaderboard.over_tasks import sentence, svg
@@ -292,3 +293,12 @@ def test_front_is_what_nothing_beats_in_both(record) -> None:
 )
 def test_numbers_read_well(got: str, expected: str) -> None:
     assert got == expected
+
+
+def test_a_rows_command_says_what_was_overridden(record) -> None:
+    plain = record("fno", overrides=("solver=fno", "track.budget.epochs=4", "sweep=local"))
+    assert command_of(plain).startswith("pdebench run solver=fno task=flow/evolve ")
+    assert command_of(plain).endswith(" track.budget.epochs=4")
+    own = record("net", overrides=("solver=mean", "solver._target_=my_model.Net"))
+    assert command_of(own).startswith("pdebench run solver=mean task=flow/evolve ")
+    assert command_of(own).endswith(" solver._target_=my_model.Net")
