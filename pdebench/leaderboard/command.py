@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from pdebench.atomic import write_atomically
 from pdebench.errors import ConfigError, StoreError
 from pdebench.harness.record import Record
 from pdebench.harness.store import Store
+from pdebench.leaderboard.board import Board
 from pdebench.leaderboard.build import build
+from pdebench.leaderboard.slugs import page
 from pdebench.leaderboard.write import write
 from pdebench.paths import default_store
 
@@ -34,6 +37,8 @@ def main(argv: list[str]) -> int:
     board = build(records, _arrays(store))
     folder = Path(options.out).expanduser()
     written = write(board, folder, options.title)
+    if options.latex or options.bibtex:
+        written += _papers(board, folder, options)
     tables, rows = len(board.tables), sum(len(table.rows) for table in board.tables)
     sys.stdout.write(
         f"{board.records} records, {rows} rows in {tables} table{'s' if tables != 1 else ''}\n"
@@ -42,6 +47,22 @@ def main(argv: list[str]) -> int:
     if options.open:
         webbrowser.open((folder / "index.html").resolve().as_uri())
     return 0
+
+
+def _papers(board: Board, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Write what a paper needs; return the files."""
+    from pdebench.leaderboard.latex import citations, latex_from_jsonl, plugin_citations
+
+    rows = [row for table in board.tables for row in table.rows]
+    files = plugin_citations() if options.bibtex else {}
+    cited, entries = citations(files, [(row.solver, row.plugin) for row in rows])
+    contents = {folder / "references.bib": entries} if options.bibtex else {}
+    for name in sorted({page(table.key) for table in board.tables}) if options.latex else ():
+        lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8")
+        contents[folder / f"{name}.tex"] = latex_from_jsonl(lines, cited)
+    for file, content in contents.items():
+        write_atomically(file, content.encode())
+    return list(contents)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +78,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="PATH", default="leaderboard", help="folder to write into")
     parser.add_argument("--task", metavar="GLOB", default="*", help="only tasks that match")
     parser.add_argument("--title", default="pdebench leaderboard", help="heading of the page")
+    parser.add_argument(
+        "--latex", action="store_true", help="a LaTeX table beside every Markdown file, .tex"
+    )
+    parser.add_argument(
+        "--bibtex",
+        action="store_true",
+        help="references.bib with the papers of the methods, from the installed plugins; with "
+        "--latex the tables cite them",
+    )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     return parser
 

@@ -183,5 +183,7 @@ def _costs(record: Record) -> Iterator[str]:
         yield "is ok without the seconds of its solve"
     asked = ((record.config.get("task") or {}).get("budget") or {}).get("seconds")
     spent = (record.costs.get("fit") or {}).get("seconds")
-    if _number(asked) and _number(spent) and spent > 2 * asked + 60:
+    if asked is None or spent is None or not _number(asked) or not _number(spent):
+        return
+    if spent > 2 * asked + 60:
         yield f"spent {spent:.0f} s on a fit of at most {asked:.0f} s"
