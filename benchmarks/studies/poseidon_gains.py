@@ -30,6 +30,7 @@ from pdebench.harness.store import Store
 from pdebench.paths import default_store
 
 NUMBERS, SEEDS = (4, 16, 64, 256), (0, 1, 2)
+VALIDATE_EVERY = (30, 15, 4, 1)  # epochs, so that every row validates about equally often
 BASE, MIDDLE = 256, 64
 TASK, METRIC = "navier_stokes/transfer_kolmogorov", "poseidon_relative_l1"
 RESULT = Path("leaderboards/poseidon/gains.json")
@@ -54,17 +55,16 @@ def pretrained(store: Store, threads: int) -> tuple[Path, Record]:
 
 def runs(folder: Path, threads: int) -> None:
     """Make every run of the comparison that is not in the store yet."""
-    common = [
-        f"threads={threads}",
-        f"seed={','.join(map(str, SEEDS))}",
-        f"+task.train_samples={','.join(map(str, NUMBERS))}",
-    ]
-    transfer = "experiment=poseidon/transfer"
-    pdebench("run", "-m", transfer, "solver=persistence,fno", *common)
-    pdebench("run", "-m", transfer, *common)
-    pdebench("run", "-m", transfer, f"solver.checkpoint={folder}", *common)
-    tuned = "experiment=poseidon/transfer_tuned"
-    pdebench("run", "-m", tuned, f"solver.checkpoint={folder}", *common)
+    transfer, tuned = "experiment=poseidon/transfer", "experiment=poseidon/transfer_tuned"
+    common = [f"threads={threads}", f"seed={','.join(map(str, SEEDS))}"]
+    for number, epochs in zip(NUMBERS, VALIDATE_EVERY, strict=True):
+        own = [*common, f"+task.train_samples={number}"]
+        pdebench("run", "-m", transfer, "solver=persistence", *own)
+        own.append(f"solver.training.validate_every={epochs}")
+        pdebench("run", "-m", transfer, "solver=fno", *own)
+        pdebench("run", "-m", transfer, *own)
+        pdebench("run", "-m", transfer, f"solver.checkpoint={folder}", *own)
+        pdebench("run", "-m", tuned, f"solver.checkpoint={folder}", *own)
 
 
 def variant(record: Record) -> str:
