@@ -78,11 +78,11 @@ def weighted_mean(domain: Domain, form: Form, *fields: Tensor) -> Tensor:
     ``form`` works point by point: it gets blocks (rows, points), of which it may overwrite the
     first, and returns values of that shape.
     """
-    weights = normalised_weights(domain, fields[0].device).reshape(-1)
+    weights = domain.weights.to(fields[0].device, torch.float64).reshape(-1)
     total = _empty(domain, fields[0], 0.0)
     for rows, points, parts in pieces(domain, *fields):
         total[rows].addmv_(form(*parts), weights[points])
-    return total.reshape(fields[0].shape[: -len(domain.shape)])
+    return total.div_(weights.sum()).reshape(fields[0].shape[: -len(domain.shape)])
 
 
 def maximum(domain: Domain, form: Form, *fields: Tensor) -> Tensor:
