@@ -178,7 +178,10 @@ def _trainer(
         max_steps=budget.steps or -1,
         gradient_clip_val=training.gradient_clip,
         accumulate_grad_batches=training.accumulate,
-        check_val_every_n_epoch=training.validate_every,
+        # at least once, however few the epochs
+        check_val_every_n_epoch=min(
+            training.validate_every, budget.epochs or training.validate_every
+        ),
         num_sanity_val_steps=0,
         callbacks=callbacks,
         logger=session.logger(session.folder) if session.logger else False,
