@@ -26,7 +26,10 @@ _WEIGHTS = "weights.safetensors"
 
 
 class Scaled(nn.Module):
-    """A network between its scalings: y = decode(network(encode(x)))."""
+    """A network between its scalings: y = decode(network(encode(x))).
+
+    Scaled in the precision of the data, computed in that of the weights.
+    """
 
     def __init__(self, network: nn.Module, inputs: Affine | None, outputs: Affine | None) -> None:
         super().__init__()
@@ -34,7 +37,9 @@ class Scaled(nn.Module):
         self.register_state_dict_post_hook(_only_tensors)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.network(x if self.inputs is None else self.inputs.encode(x))
+        x = x if self.inputs is None else self.inputs.encode(x)
+        weights = (p.dtype for p in self.network.parameters() if p.is_floating_point())
+        y = self.network(x.to(next(weights, x.dtype)))
         return y if self.outputs is None else self.outputs.decode(y)
 
 

@@ -13,6 +13,7 @@ from pdebench.learning import OneShot, SpaceTime
 from pdebench.metrics.errors import relative_l2
 from pdebench.problem import Problem
 from pdebench.samples import Samples
+from pdebench.solver import Budget
 from pdebench.task import Task
 from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
@@ -33,6 +34,19 @@ EXPERIMENTS = [
 @pytest.mark.parametrize("name", SMALL)
 def test_solver_keeps_the_rules(name: str) -> None:
     check_solver(name, *SMALL[name])
+
+
+def test_one_axis_in_double_precision_is_fitted_and_answered() -> None:
+    """u'' = f with f = sin(x + s) and its shifts; the data are doubles, the weights are not."""
+    axis = Axis.interval(32, 6.0)
+    shift = torch.arange(8, dtype=torch.float64)[:, None, None]
+    u = torch.sin(axis.nodes + shift)
+    problem = Problem(None, Grid((axis,)), {"source": -u})  # type: ignore[arg-type]
+    config = compose(["solver=fno_1d", "solver.architecture.modes=[8]"])
+    solver = instantiate(config.solver, _convert_="all")
+    solver.fit(Samples.of(problem, u), Samples.of(problem, u), Budget(epochs=40))
+    found = solver.solve(problem).u
+    assert float((found - u).norm() / u.norm()) < 0.2
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
