@@ -1,6 +1,5 @@
 """The filtered incompressible Navier-Stokes equations on a torus, in velocities."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, final, get_args
@@ -12,6 +11,7 @@ from pdebench.equation import Equation
 from pdebench.equations import tensors
 from pdebench.equations.closures import Closure, NoClosure
 from pdebench.equations.differences import Scheme, check_scheme, defects, frame_step
+from pdebench.equations.forcing import Forcing
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Problem
 from pdebench.spectral import Modes, resample_spectrum, torus
@@ -25,12 +25,10 @@ Dealias = Literal["two_thirds", "padding", "none"]
 class FilteredNavierStokes(Equation):
     """Large-eddy simulation with a closure, or without one the Navier-Stokes equations.
 
-        du/dt = P[ -d_j (u_i u_j + tau_ij) + A u_low ] + nu lap u,    div u = 0
+        du/dt = P[ -d_j (u_i u_j + tau_ij) + f ] + nu lap u,    div u = 0
 
-    P = I - k k^T / |k|^2 removes the pressure; u_low are the modes with |k| <= ``forced_below``,
-    driven with power P_in: A = P_in / <|u_low|^2>. Input: "velocity" (B, [T_in,] d, *S), length/s.
-    Parameters: "viscosity" nu (B,), length^2/s. Pope, Turbulent Flows (2000), sec. 13.3; forcing:
-    Machiels, Phys. Rev. Lett. 79 (1997).
+    P = I - k k^T / |k|^2 removes the pressure. Input: "velocity" (B, [T_in,] d, *S), length/s.
+    Parameters: "viscosity" nu (B,), length^2/s. Pope, Turbulent Flows (2000), sec. 13.3.
 
     Attributes:
         closure: tau.
@@ -38,15 +36,13 @@ class FilteredNavierStokes(Equation):
             too; "padding" forms them on 3/2 as many points, for a state that fills the grid;
             "none".
         scheme: time derivative of `residual`.
-        power: P_in, length^2/s^3; 0 for decaying flow.
-        forced_below: largest driven wavenumber, rad per length.
+        forcing: f, see `pdebench.equations.forcing`; None for decaying flow.
     """
 
     closure: Closure = field(default_factory=NoClosure)
     dealias: Dealias = "two_thirds"
     scheme: Scheme = "central"
-    power: float = 0.0
-    forced_below: float = 2.5
+    forcing: Forcing | None = None
 
     def __post_init__(self) -> None:
         check_scheme(self.scheme)
@@ -69,19 +65,21 @@ class FilteredNavierStokes(Equation):
         modes: Modes,
         force: Tensor | None = None,
         u: Tensor | None = None,
+        damping: Tensor | None = None,
+        time: float | None = None,
     ) -> Tensor:
         """Return the spectrum of P[-d_j (u_i u_j + tau_ij) + f]: all but the viscous term.
 
-        u_hat: (..., d, *S_half); force: a field (..., d, *S), length/s^2; u: the field of u_hat
-        where it is at hand.
+        u_hat: (..., d, *S_half); force: one more force, a field (..., d, *S), length/s^2; u: the
+        field of u_hat where it is at hand; damping, time: nu |k|^2 and s, for forces that need
+        them.
         """
         kept = modes.kept_slopes if self.dealias == "two_thirds" else None
         rate = tensors.stress_divergence(self._flux(u_hat, u, modes), modes, kept).neg()
         if force is not None:
             rate = rate + modes.forward(force)
-        if self.power:
-            low = u_hat * (modes.square <= self.forced_below**2)
-            rate = rate + self.power / _twice_energy(low, modes) * low
+        if self.forcing is not None:
+            rate = self.forcing.added(rate, u_hat, modes, damping, time)
         return modes.project(rate)
 
     def _flux(self, u_hat: Tensor, u: Tensor | None, modes: Modes) -> Tensor:
@@ -101,8 +99,9 @@ class FilteredNavierStokes(Equation):
         self, u: Tensor, viscosity: Tensor | float, modes: Modes, force: Tensor | None = None
     ) -> Tensor:
         """Return du/dt (..., d, *S), length/s^2; viscosity broadcasts against u."""
-        u_hat = modes.forward(u)
-        return modes.inverse(self.advance(u_hat, modes, force) - viscosity * (modes.square * u_hat))
+        u_hat, damping = modes.forward(u), viscosity * modes.square
+        rate = self.advance(u_hat, modes, force, damping=damping)
+        return modes.inverse(rate - damping * u_hat)
 
     def conserved(self, u: Tensor, problem: Problem) -> Mapping[str, Tensor]:
         """Return the mean velocity: neither advection, pressure, stress nor forcing changes it."""
@@ -122,7 +121,8 @@ class FilteredNavierStokes(Equation):
         that are differenced.  Returns (B, T', d + 1, *S): du/dt - N(u) in length/s^2, then
         div u in 1/s at the same frames (all T for crank_nicolson). T' = T - 1 for central, T + 1
         for mixed, T for crank_nicolson.
-        Raises Unsupported off the torus, for steady problems, and unequal or too few frames.
+        Raises Unsupported off the torus, for steady problems, for unequal or too few frames, and
+        for a random force, whose past the frames do not hold.
         """
         grid = torus(problem.domain, "the filtered Navier-Stokes residual")
         step = frame_step(problem)
@@ -131,7 +131,8 @@ class FilteredNavierStokes(Equation):
         nu = _viscosity(problem).to(u).view(-1, *(1,) * (grid.dim + 2))
         used = frames[:, 1:-1] if self.scheme == "central" else frames
         u_hat = modes.forward(used)
-        rate = self.advance(u_hat, modes, u=used) - (nu * modes.square) * u_hat
+        damping = nu * modes.square
+        rate = self.advance(u_hat, modes, u=used, damping=damping) - damping * u_hat
         found = defects(frames, modes.inverse(rate), step, self.scheme)
         divergence = modes.inverse(_divergence(u_hat, modes)).unsqueeze(2)
         if self.scheme == "crank_nicolson":
@@ -152,14 +153,6 @@ def _divergence(u_hat: Tensor, modes: Modes) -> Tensor:
     for slope, part in zip(modes.slopes[1:], parts[1:], strict=True):
         total = total + slope * part
     return total
-
-
-def _twice_energy(u_hat: Tensor, modes: Modes) -> Tensor:
-    """Return <|u|^2> (..., 1, *1) of a spectrum (..., d, *S_half) without Nyquist modes."""
-    power = u_hat.abs().square()
-    double = 2 * power.sum((-len(modes.shape) - 1, *modes.dims), keepdim=True)
-    once = power[..., :1].sum((-len(modes.shape) - 1, *modes.dims), keepdim=True)
-    return (double - once) / math.prod(modes.shape) ** 2
 
 
 def _viscosity(problem: Problem) -> Tensor:

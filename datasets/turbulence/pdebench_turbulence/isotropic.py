@@ -15,6 +15,7 @@ from pdebench.domain import Grid
 from pdebench.equation import Equation
 from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.filters import FilterKind, filtered
+from pdebench.equations.forcing import ConstantPower, Forcing, RandomForce
 from pdebench.equations.tensors import products
 from pdebench.errors import ConfigError
 from pdebench.files import Layout, Stored, Variable
@@ -71,11 +72,16 @@ def draw_velocity(stream: str, index: int, grid: int, peak: float) -> Tensor:
     return torch.from_numpy(u)
 
 
+def force_seed(stream: str, index: int) -> int:
+    """Return the seed of one flow's random force; exact in single precision."""
+    return int(sample_generator(f"{stream}/force", index).integers(2**24))
+
+
 @final
 @dataclass(frozen=True)
 class Flow:
     """What distinguishes a split: viscosity, grid of the simulation, stored grid, random stream,
-    wavenumber of the initial energy, power of the force.
+    wavenumber of the initial energy, force.
     """
 
     viscosity: float
@@ -83,7 +89,7 @@ class Flow:
     les_grid: int
     stream: str
     peak: float
-    power: float
+    force: Forcing | None
 
 
 @final
@@ -114,13 +120,18 @@ class IsotropicRecipe(Recipe):
         n = round(flow.dns_grid * refine)
         grid = Grid.torus((n, n, n), _LENGTH)
         u0 = draw_velocity(flow.stream, index, n, flow.peak)
+        parameters = {"viscosity": torch.tensor([flow.viscosity], dtype=torch.float64)}
+        if flow.force is not None:
+            u0 = flow.force.started(u0, Modes.of(grid.shape, grid.extent))
+        if isinstance(flow.force, RandomForce):
+            parameters["force_seed"] = torch.tensor([force_seed(flow.stream, index)])
         times = self.spin_up + self.spacing * torch.arange(self.frames + 1, dtype=torch.float64)
         problem = Problem(
-            FilteredNavierStokes(power=flow.power),
+            FilteredNavierStokes(forcing=flow.force),
             grid,
             {"velocity": u0[None]},
             times=times,
-            parameters={"viscosity": torch.tensor([flow.viscosity], dtype=torch.float64)},
+            parameters=parameters,
         )
         self.solver.prepare(problem)
         return self.solver.solve(problem).u[0], Modes.of(grid.shape, grid.extent)
@@ -152,6 +163,8 @@ class IsotropicRecipe(Recipe):
             u, modes = self.simulated(split, index)
             rows["velocity"].append(self.filtered(split, u, modes).float().numpy())
             rows["viscosity"].append(viscosity)
+            if "force_seed" in rows:
+                rows["force_seed"].append(force_seed(self.flows[split].stream, index))
             if self.stress_frames:
                 kept = u[: self.stress_frames]
                 rows["stress"].append(self.stress(split, kept, modes).float().numpy())
@@ -174,6 +187,8 @@ class IsotropicRecipe(Recipe):
             "channel": (np.array(["velocity_x", "velocity_y", "velocity_z"]), "1"),
             **dict.fromkeys("xyz", points),
         }
+        if isinstance(self.flows[split].force, RandomForce):
+            variables["force_seed"] = Variable((), "1", "seed of the random force")
         if self.stress_frames:
             axes = ("stress_time", "component", "x", "y", "z")
             variables["stress"] = Variable(axes, "1", "subgrid stress (u_i u_j)~ - u~_i u~_j")
@@ -193,10 +208,14 @@ class _Windows(Source):
     last frame of one is the input of the next. One window as long as the trajectory: no cut.
     """
 
-    def __init__(self, stored: Stored, grid: int, power: float, window: int) -> None:
-        self._stored, self._power, self._window = stored, power, window
+    def __init__(
+        self, stored: Stored, grid: int, force: Forcing | None, window: int, spin_up: float
+    ) -> None:
+        self._stored, self._force, self._window = stored, force, window
+        self._spin_up = spin_up
         self._domain = Grid.torus((grid, grid, grid), _LENGTH)
         self._times = torch.from_numpy(stored.coordinate("time"))[: window + 1]
+        self._spacing = float(self._times[1] - self._times[0])
         self._per_flow = (len(stored.coordinate("time")) - 1) // window
 
     def __len__(self) -> int:
@@ -218,13 +237,19 @@ class _Windows(Source):
         flows = self._places(index) // self._per_flow
         needed, position = np.unique(flows, return_inverse=True)
         viscosity = self._stored.read("viscosity", needed)[position]
+        parameters = {"viscosity": torch.from_numpy(viscosity)}
+        if isinstance(self._force, RandomForce):
+            seeds = self._stored.read("force_seed", needed)[position]
+            firsts = self._window * (self._places(index) % self._per_flow)
+            parameters["force_seed"] = torch.from_numpy(seeds)
+            parameters["force_start"] = self._spin_up + torch.from_numpy(firsts) * self._spacing
         return Problem(
-            FilteredNavierStokes(dealias="padding", power=self._power),
+            FilteredNavierStokes(dealias="padding", forcing=self._force),
             self._domain,
             {"velocity": self._frames(index, 0, 1)},
             times=self._times[1:],
             history=self._times[:1],
-            parameters={"viscosity": torch.from_numpy(viscosity)},
+            parameters=parameters,
         )
 
     def target(self, index: Index) -> Tensor:
@@ -255,13 +280,14 @@ class Isotropic(GeneratedDataset):
         counts: split -> flows.
         solver: solves the problems.
         peak: wavenumber of the initial field's largest energy.
-        power: P_in of the forcing; 0 for decaying flow.
+        power: P_in of a `ConstantPower` force on |k| <= 2.5; 0 for none.
         filter_kind: sharp, gaussian or box.
         stress_frames: first frames whose subgrid stress is stored, too, together with statistics of
             the simulation: Re_lambda, k_max eta, integral scale, skewness, energy, dissipation.
         window: frames after the first of a sample of train and valid, to which their trajectories
             are cut; None for whole trajectories. The scored splits are whole always.
         workers: processes; None for one per core. Does not change the samples.
+        force: another force of `pdebench.equations.forcing` instead of that of ``power``.
     """
 
     checked: ClassVar[Mapping[str, int]] = {
@@ -290,6 +316,7 @@ class Isotropic(GeneratedDataset):
         stress_frames: int = 0,
         window: int | None = None,
         workers: int | None = None,
+        force: Forcing | None = None,
     ) -> None:
         if viscosity <= 0:
             raise ConfigError(f"dataset.viscosity={viscosity}, expected a positive number")
@@ -314,7 +341,10 @@ class Isotropic(GeneratedDataset):
             raise ConfigError(
                 f"dataset.stress_frames={stress_frames}, expected 0 to frames + 1 = {frames + 1}"
             )
-        base = Flow(viscosity, dns_grid, les_grid, f"{NAME}@{VERSION}/test", peak, power)
+        if force is not None and power:
+            raise ConfigError(f"dataset.power={power} and dataset.force: set one of them")
+        drive = ConstantPower(power) if power else force
+        base = Flow(viscosity, dns_grid, les_grid, f"{NAME}@{VERSION}/test", peak, drive)
         flows = {
             name: replace(base, stream=f"{NAME}@{VERSION}/{name}")
             for name in ("train", "valid", "test")
@@ -324,9 +354,9 @@ class Isotropic(GeneratedDataset):
             base, viscosity=viscosity / 2, stream=f"{NAME}@{VERSION}/ood_viscosity"
         )
         flows["ood_peak"] = replace(base, peak=2 * peak, stream=f"{NAME}@{VERSION}/ood_peak")
-        if power:
+        if drive is not None:
             flows["ood_decaying"] = replace(
-                base, power=0.0, stream=f"{NAME}@{VERSION}/ood_decaying"
+                base, force=None, stream=f"{NAME}@{VERSION}/ood_decaying"
             )
         check_counts(counts, tuple(flows))
         flows = {split: flows[split] for split in counts}
@@ -346,7 +376,9 @@ class Isotropic(GeneratedDataset):
         }
         if stress_frames:
             settings["stress_frames"] = stress_frames
-        kind = "driven" if power else "decaying"
+        if force is not None:
+            settings["force"] = repr(force)
+        kind = "decaying" if drive is None else "driven"
         card = Card(
             name=NAME,
             version=VERSION,
@@ -361,17 +393,17 @@ class Isotropic(GeneratedDataset):
             shifts={key: why for key, why in _SHIFTS.items() if key in counts},
         )
         super().__init__(card, recipe, settings, workers)
-        self._flows, self._power, self._made_by = flows, power, recipe
-        self._frames, self._window = frames, window
+        self._flows, self._force, self._made_by = flows, drive, recipe
+        self._frames, self._window, self._spin_up = frames, window, spin_up
 
     @property
     def equation(self) -> Equation:
-        return FilteredNavierStokes(dealias="padding", power=self._power)
+        return FilteredNavierStokes(dealias="padding", forcing=self._force)
 
     def source(self, split: str, stored: Stored) -> Source:
         flow = self._flows[split]
         cut = self._window if split in ("train", "valid") else None
-        return _Windows(stored, flow.les_grid, flow.power, cut or self._frames)
+        return _Windows(stored, flow.les_grid, flow.force, cut or self._frames, self._spin_up)
 
     def finer(self, split: str, indices: range) -> Iterator[Tensor]:
         """Solve on a grid 4/3 as fine, the step shrinking with it: twice as fine costs 16 times."""

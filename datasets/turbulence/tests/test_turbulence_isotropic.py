@@ -1,6 +1,7 @@
 """Filtered isotropic turbulence: initial spectrum, one flow on every grid, its reference."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,7 @@ from pdebench.config import compose
 from pdebench.domain import Grid
 from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.filters import filtered
+from pdebench.equations.forcing import ConstantPower, HeldShells, RandomForce
 from pdebench.errors import ConfigError, DataError
 from pdebench.spectral import Modes, energy_spectrum, resample
 
@@ -34,6 +36,12 @@ def isotropic(**changes) -> Isotropic:
         "workers": 1,
     }
     return Isotropic(**(settings | changes))
+
+
+def _curl(u_hat: torch.Tensor, modes: Modes) -> torch.Tensor:
+    x, y, z = (modes.slopes[a] for a in range(3))
+    u, v, w = u_hat
+    return torch.stack([y * w - z * v, z * u - x * w, x * v - y * u])
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +101,7 @@ def test_sample_does_not_depend_on_how_many(made: tuple[Isotropic, Path], tmp_pa
 
 def test_subgrid_stress_closes_the_filtered_flux(tmp_path: Path) -> None:
     """Stored: tau of a positive filter, tau_ii >= 0 up to the truncation, and (u u)~ = u~ u~ + tau
-    on the simulation's grid; statistics of a resolved flow.
+    on the simulation's grid; the statistics follow from the vorticity, too.
     """
     counts = {"test": 1, "ood_decaying": 1, "ood_peak": 1}
     data = isotropic(power=0.5, filter_kind="gaussian", stress_frames=2, counts=counts)
@@ -115,7 +123,12 @@ def test_subgrid_stress_closes_the_filtered_flux(tmp_path: Path) -> None:
     taken = whole - float(smooth.square().sum(0).mean())
     assert float(trace[0].mean()) == pytest.approx(taken, rel=1e-5)
     assert numbers["energy"] == pytest.approx(whole / 2, rel=1e-5)
-    assert numbers["reynolds"] > 5 and numbers["resolution"] > 1.5
+    # eps = nu <|curl u|^2> for a solenoidal field; the simulation keeps |k_i| < 12
+    curl = modes.inverse(_curl(modes.forward(u[0]), modes))
+    dissipation = 0.05 * float(curl.square().sum(0).mean())
+    assert numbers["resolution"] == pytest.approx(12 * (0.05**3 / dissipation) ** 0.25, rel=1e-4)
+    taylor = math.sqrt(15 * 0.05 * (whole / 3) / dissipation)  # lambda^2 = 15 nu u'^2 / eps
+    assert numbers["reynolds"] == pytest.approx(math.sqrt(whole / 3) * taylor / 0.05, rel=1e-4)
 
 
 def test_shifts_change_one_thing(tmp_path: Path) -> None:
@@ -124,8 +137,8 @@ def test_shifts_change_one_thing(tmp_path: Path) -> None:
     data.prepare(tmp_path)
     energy = {s: data.split(s).target.square().mean((2, 3, 4, 5)).mul(1.5)[0] for s in counts}
     assert energy["ood_decaying"][1] < energy["ood_decaying"][0]
-    assert data.split("ood_decaying").problem.equation.power == 0
-    assert data.split("test").problem.equation.power == 2.0
+    assert data.split("ood_decaying").problem.equation.forcing is None
+    assert data.split("test").problem.equation.forcing == ConstantPower(2.0)
     with pytest.raises(ConfigError, match=r"dataset\.counts="):
         isotropic(counts={"ood_decaying": 1})  # nothing to switch off
 
@@ -137,6 +150,39 @@ def test_every_track_builds(track: str, task: str) -> None:
         compose([f"task=turbulence/{task}", f"track={track}"]).dataset, _convert_="all"
     )
     assert {s for s in data.card.splits if s.startswith(("ood", "test_"))} == set(data.card.shifts)
+
+
+def test_held_shells_keep_their_energies(tmp_path: Path) -> None:
+    """E(1) = 2^{5/3} E(2) in every frame: 1e-4 for steps of 0.02, RK4, single precision stored."""
+    data = isotropic(force=HeldShells(), filter_kind="sharp", counts={"test": 1})
+    data.prepare(tmp_path)
+    samples = data.split("test")
+    frames = torch.cat([samples.problem.input, samples.target], 1)[0].double()
+    spectrum = energy_spectrum(frames, Grid.torus((10,) * 3, 2 * math.pi))
+    assert torch.allclose(
+        spectrum[:, 1] / spectrum[:, 2], torch.tensor(2 ** (5 / 3)).double(), rtol=1e-3
+    )
+    assert torch.allclose(spectrum[1:, 1], spectrum[:1, 1].expand(2), rtol=1e-3)
+
+
+def test_random_force_of_a_window_goes_on_where_the_last_ended(tmp_path: Path) -> None:
+    """On the simulation's own grid a stored window is what the solver makes of its first frame."""
+    counts = {"train": 1, "test": 1}
+    settings = {"frames": 4, "spacing": 0.05, "spin_up": 0.1, "counts": counts}
+    force = RandomForce(deviation=1.0, memory=0.2)
+    data = isotropic(
+        **settings, force=force, window=2, les_grid=12, filter_kind="sharp", viscosity=0.5
+    )
+    data.prepare(tmp_path)
+    last = data.split("train")[1:2]
+    found = LargeEddy(dtype="float64", grid=36).solve(last.problem).u
+    wrong = replace(
+        last.problem, parameters={**last.problem.parameters, "force_seed": torch.ones(1)}
+    )
+    other = LargeEddy(dtype="float64", grid=36).solve(wrong).u
+    error, miss = (float((u - last.target).norm() / last.target.norm()) for u in (found, other))
+    # what is left is the stress of the modes that the stored grid cannot hold
+    assert error < 0.02 < 10 * error < miss
 
 
 def test_windows_follow_each_other_and_scored_splits_are_whole(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pdebench_turbulence.statistics import FlowStatistics, flow_statistics
 
 from pdebench.domain import Grid
 from pdebench.equations.filtered_flow import FilteredNavierStokes
+from pdebench.equations.forcing import ConstantPower
 from pdebench.spectral import Modes, energy_spectrum
 from pdebench.testing.validation import Curve, Picture, Row, Section
 
@@ -21,7 +22,7 @@ def _stationary(
     n: int, nu: float, start: float, stop: float, spacing: float
 ) -> tuple[list[FlowStatistics], torch.Tensor, float]:
     """Return statistics of every frame, the mean spectrum, and the defect of the energy budget."""
-    law, h = FilteredNavierStokes(power=1.0), 0.01
+    law, h = FilteredNavierStokes(forcing=ConstantPower(1.0)), 0.01
     grid, modes = Grid.torus((n,) * 3, 2 * math.pi), Modes.of((n,) * 3, BOX)
     u, now, frames, spectra = draw_velocity("validation", 0, n, 3.0)[None], 0.0, [], []
     for step in range(round((stop - start) / spacing) + 1):

@@ -85,12 +85,16 @@ class LargeEddy(Solver):
         closure = self.closure(width=self.cells * spacing) if self.closure else NoClosure()
         law = replace(equation, closure=closure, dealias="two_thirds")
         u0, nu = problem.initial, problem.parameters["viscosity"]
+        laws = [law] * len(u0)
+        if law.forcing is not None:
+            forces = [law.forcing.of_sample(problem.parameters, b) for b in range(len(u0))]
+            laws = [replace(law, forcing=force) for force in forces]
         frames = [
             evolve_velocity(
                 u0[b : b + 1],
                 problem.times.tolist(),
                 float(nu[b]),
-                law,
+                laws[b],
                 extent=domain.extent,
                 grid=shape,
                 store=domain.shape,

@@ -78,7 +78,7 @@ def evolve_velocity(
                 size = (until - now) / count
                 step_on = stepper.of_size(size)
             for _ in range(count if step else min(count, _REVIEW)):
-                u = step_on(u)
+                u = step_on(u, start + now)
                 now += size
             if not bool(torch.isfinite(torch.view_as_real(u)).all()):
                 raise Diverged(f"the flow blew up by t={start + now:g}; use a smaller step or cfl")
@@ -109,18 +109,23 @@ class Stepper:
     def __init__(self, equation: FilteredNavierStokes, modes: Modes, decay: Tensor) -> None:
         self._equation, self._modes, self._decay = equation, modes, decay
 
-    def of_size(self, h: float) -> Callable[[Tensor], Tensor]:
-        """Return the map from a spectrum (B, d, *S_half) to that one step of ``h`` later."""
+    def of_size(self, h: float) -> Callable[..., Tensor]:
+        """Return the map from a spectrum (B, d, *S_half), and its time if a force depends on it, to
+        the spectrum one step of ``h`` later.
+        """
         half = torch.exp(self._decay * (h / 2)) + 0j  # complex: no conversion in every product
         pushed = (h / 2) * half
-        modes, advance = self._modes, self._equation.advance
+        modes, damping = self._modes, -self._decay
 
-        def step(u: Tensor) -> Tensor:
-            a = advance(u, modes)
+        def advance(u: Tensor, t: float) -> Tensor:
+            return self._equation.advance(u, modes, damping=damping, time=t)
+
+        def step(u: Tensor, t: float = 0.0) -> Tensor:
+            a = advance(u, t)
             moved = half * u
-            b = advance(torch.addcmul(moved, pushed, a), modes)
-            c = advance(torch.add(moved, b, alpha=h / 2), modes)
-            d = advance(torch.add(moved, c, alpha=h).mul_(half), modes)
+            b = advance(torch.addcmul(moved, pushed, a), t + h / 2)
+            c = advance(torch.add(moved, b, alpha=h / 2), t + h / 2)
+            d = advance(torch.add(moved, c, alpha=h).mul_(half), t + h)
             middle = b.add_(c).mul_(h / 3)
             return (
                 torch.add(u, a, alpha=h / 6).mul_(half).add_(middle).mul_(half).add_(d, alpha=h / 6)

@@ -13,6 +13,7 @@ from pdebench.config import compose
 from pdebench.domain import Grid
 from pdebench.equations import closures, tensors
 from pdebench.equations.filtered_flow import FilteredNavierStokes
+from pdebench.equations.forcing import ConstantPower
 from pdebench.errors import Diverged
 from pdebench.spectral import Modes, project, velocity
 
@@ -111,7 +112,7 @@ def test_taylor_green_dissipation_is_the_published_one() -> None:
 
 
 def test_driven_flow_receives_its_power() -> None:
-    law = FilteredNavierStokes(power=0.3)
+    law = FilteredNavierStokes(forcing=ConstantPower(0.3))
     modes = Modes.of((12,) * 3, BOX)
     u = rough(12, 3)
     rate = law.tendency(u, 0.0, modes) - FilteredNavierStokes().tendency(u, 0.0, modes)
