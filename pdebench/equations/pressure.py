@@ -1,6 +1,8 @@
 """The pressure equation of an incompressible flow between obstacles, on cells."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -45,12 +47,43 @@ def diagonal(mask: Tensor, open_top: bool = False) -> Tensor:
     return torch.stack(open_sides).sum(0) * (mask == FLUID)
 
 
-def laplacian(x: Tensor, mask: Tensor, counts: Tensor) -> Tensor:
-    """Return A x on fluid cells and 0 elsewhere; x, mask, counts = diagonal(mask): (B, *S)."""
-    fluid = (mask == FLUID).to(x.dtype)
-    inside = functional.pad(x * fluid, (1, 1) * (mask.ndim - 1))
-    around = sum(_neighbours(inside, tuple(mask.shape[1:])), torch.zeros_like(x))
-    return (counts * x - around) * fluid
+def product(
+    mask: Tensor, open_top: bool = False, elsewhere: float = 1.0
+) -> Callable[[Tensor], Tensor]:
+    """Return x (B, N) -> A x, diagonal by diagonal over all cells, as in ``assembled``.
+
+        (A x)_i = d_i x_i - sum_axes (w_i x_{i + s} + w_{i - s} x_{i - s}),   s the axis's stride
+
+    w_i is 1 where cell i and the next one along the axis are fluid: row ends and solids need no
+    padding. mask: (B, *S).
+    """
+    fluid = mask == FLUID
+    main = torch.where(fluid, diagonal(mask, open_top).double(), elsewhere).flatten(1)
+    strides, links = [], []
+    for axis in range(1, mask.ndim):
+        link = torch.zeros_like(fluid)
+        here = link.narrow(axis, 0, mask.shape[axis] - 1)
+        here.copy_(
+            fluid.narrow(axis, 0, here.shape[axis]) & fluid.narrow(axis, 1, here.shape[axis])
+        )
+        stride = math.prod(mask.shape[axis + 1 :])
+        strides.append(stride)
+        links.append(link.flatten(1)[:, : mask[0].numel() - stride])
+
+    @cache
+    def weights(dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
+        with torch.inference_mode(False):  # a gradient may be asked for later
+            return main.to(dtype, copy=True), [link.to(dtype) for link in links]
+
+    def apply(x: Tensor) -> Tensor:
+        centre, beside = weights(x.dtype)
+        result = centre * x
+        for stride, link in zip(strides, beside, strict=True):
+            result[:, :-stride].addcmul_(link, x[:, stride:], value=-1)
+            result[:, stride:].addcmul_(link, x[:, :-stride], value=-1)
+        return result
+
+    return apply
 
 
 def assembled(mask: Array, open_top: bool = False, elsewhere: float = 1.0) -> Any:
@@ -109,11 +142,9 @@ class PressurePoisson(Equation):
     def residual(self, u: Tensor, problem: "Problem") -> Tensor:
         """Return b - A p on fluid cells and -p elsewhere, (B, 1, *S)."""
         mask = problem.inputs["mask"][:, 0]
-        counts = diagonal(mask, self.open_top).to(u.dtype)
-        applied = laplacian(u[:, 0], mask, counts)
-        source = problem.inputs["source"][:, 0].to(u.dtype)
-        fluid = mask == FLUID
-        return torch.where(fluid, source - applied, -u[:, 0]).unsqueeze(1)
+        applied = product(mask, self.open_top)(u.flatten(1)).view_as(u)
+        source = problem.inputs["source"].to(u.dtype)
+        return torch.where((mask == FLUID).unsqueeze(1), source, 0.0) - applied
 
     def linear_system(self, problem: "Problem") -> LinearSystem:
         """Return the systems of all instances over all cells.
@@ -127,18 +158,11 @@ class PressurePoisson(Equation):
                 f"the pressure equation needs inputs mask and source, lacks {missing}"
             )
         mask = problem.inputs["mask"][:, 0]
-        counts = diagonal(mask, self.open_top)
-        shape, fluid = mask.shape[1:], mask == FLUID
-
-        def matvec(x: Tensor) -> Tensor:
-            field = x.view(len(x), *shape)
-            applied = laplacian(field, mask, counts.to(x.dtype))
-            return torch.where(fluid, applied, field).flatten(1)
-
+        fluid = mask == FLUID
         source = torch.where(fluid, problem.inputs["source"][:, 0], 0.0)
         masks = mask.cpu().numpy()
         return LinearSystem(
-            matvec,
+            product(mask, self.open_top),
             source.flatten(1),
             tuple(assembled(one, self.open_top) for one in masks),
             symmetric_positive=True,

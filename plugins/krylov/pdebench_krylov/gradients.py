@@ -25,6 +25,10 @@ def _inner(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.vecdot(a, b).unsqueeze(-1)
 
 
+def _norm(a: Tensor) -> Tensor:
+    return a.norm(dim=-1, keepdim=True)
+
+
 def conjugate_gradients(
     matvec: Map, b: Tensor, inverse: Map, start: Tensor, tolerance: float, steps: int
 ) -> Iterator[Progress]:
@@ -41,14 +45,13 @@ def conjugate_gradients(
     """
     if not bool(torch.isfinite(b).all()):
         raise DataError("the right-hand side holds NaN or infinity")
-    x = start
-    r = b - matvec(x)
-    limit = tolerance * b.norm(dim=-1, keepdim=True)
+    x, r = start, b - matvec(start)
+    norm, limit = _norm(r), tolerance * _norm(b)
     taken = torch.zeros(len(b), dtype=torch.long, device=b.device)
-    yield Progress(x, r.norm(dim=-1), taken)
-    p, old, fresh = torch.zeros_like(b), torch.ones_like(limit), True
+    yield Progress(x, norm[:, 0], taken)
+    p, old, fresh = torch.empty_like(b), torch.ones_like(limit), True
     for _ in range(steps):
-        going = r.norm(dim=-1, keepdim=True) > limit
+        going = norm > limit
         if not bool(going.any()):
             return
         z = inverse(r)
@@ -57,7 +60,7 @@ def conjugate_gradients(
             raise SolverError(
                 "r . M^-1 r is not positive: the preconditioner is not positive definite"
             )
-        p = z if fresh else z + p * (rho / old)
+        p = p.copy_(z) if fresh else torch.addcmul(z, p, rho / old, out=p)
         product = matvec(p)
         energy = _inner(p, product)
         if bool((going & (energy <= 0)).any()):
@@ -66,14 +69,13 @@ def conjugate_gradients(
                 "conjugate gradients do not apply"
             )
         step = torch.where(going, rho / torch.where(going, energy, 1.0), 0.0)
-        x = torch.addcmul(x, step, p)
-        r = torch.addcmul(r, -step, product)
-        old, fresh = torch.where(going, rho, 1.0), False
-        if bool((going & (r.norm(dim=-1, keepdim=True) <= limit)).any()):
+        x = torch.addcmul(x, step, p)  # a new one: whoever asked may keep the last
+        r.addcmul_(-step, product)
+        norm, old, fresh = _norm(r), torch.where(going, rho, 1.0), False
+        if bool((going & (norm <= limit)).any()):
             true = b - matvec(x)
-            fresh = bool(((true.norm(dim=-1, keepdim=True) > limit) & going).any()) and not bool(
-                (r.norm(dim=-1, keepdim=True) > limit).any()
-            )
-            r = true
+            late = _norm(true) > limit
+            fresh = bool((late & going).any()) and not bool((norm > limit).any())
+            r, norm = true, _norm(true)
         taken = taken + going[:, 0]
-        yield Progress(x, r.norm(dim=-1), taken)
+        yield Progress(x, norm[:, 0], taken)
