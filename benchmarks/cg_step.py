@@ -3,7 +3,7 @@
     python benchmarks/cg_step.py [--threads 1] [--grid 64] [--rounds 7]
 
 A step without a preconditioner needs one product with A; the bound is that product by scipy.sparse
-(CSR, float64) on the pressure matrix of an empty box. Ours multiplies diagonal by diagonal, and does
+(CSR, float64) on the pressure matrix of an empty box. Ours multiplies by diagonals, and does
 the vector updates, norms and checks as well. One right-hand side.
 """
 

@@ -60,7 +60,7 @@ def plain_loss(task: Task, state: State, dense: bool = False) -> Tensor:
 
 def setting(dim: int, n: int, q: int, freq: float) -> tuple[Task, Callable[[], State]]:
     """Return a task on [0, 2 pi]^dim and a maker of one random state."""
-    x = torch.linspace(0, 2 * math.pi, n).double()
+    x = torch.linspace(0, 2 * math.pi, n, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     shape = (n,) * dim
     u = torch.randn(shape, generator=generator).double()
@@ -118,7 +118,7 @@ def growth(sizes: tuple[int, ...], which: str, rounds: int) -> dict[str, Any]:
     """Return medians over sizes and the exponent of seconds against nodes per axis."""
     medians = []
     for n in sizes:
-        step = pair(2, n, 4, 2.0, dense=True)[which]
+        step = pair(2, n, 4, 2.0, dense=which == "plain")[which]
         medians.append(float(np.median(interleaved({"it": step}, rounds, 1)["it"])))
     slope = float(np.polyfit(np.log(sizes), np.log(medians), 1)[0])
     sys.stdout.write(f"{which:<6} {sizes}: {medians} s, exponent {slope:.2f}\n")
