@@ -173,36 +173,29 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     began = time.perf_counter()
+    command = f"python benchmarks/studies/{Path(__file__).name} {' '.join(sys.argv[1:])}".strip()
     learned, offline = networks(Store(default_store()), chosen.steps)
-    rows: dict[str, Any] = {}
+    rows: dict[str, Any] = {f"{n}^3, {kind}": {} for n in ROWS for kind in KINDS.values()}
+
+    def note(grid: int, kind: str, name: str, runs: list[list[Run]]) -> None:
+        rows[f"{grid}^3, {kind}"][name] = entry = summary(runs)
+        sys.stdout.write(f"{grid}^3 {kind:<18} {name:<12} {said(entry)}\n")
+        sys.stdout.flush()
+        facts = {"offline_s": offline, "steps": chosen.steps, "threads": chosen.threads}
+        content = {"command": command, **facts, "elapsed_s": time.perf_counter() - began}
+        text = json.dumps(content | {"rows": rows}, indent=1) + "\n"
+        write_atomically(FOLDER / "iterations.json", text.encode())
+
     with tempfile.TemporaryDirectory() as scratch:
-        for grid in ROWS:
-            for split, kind in KINDS.items():
-                given, table = (
-                    problems(grid, split, Path(scratch)),
-                    rows.setdefault(f"{grid}^3, {kind}", {}),
-                )
-                for name in CLASSICAL:
-                    solver = built(name, "solver.tolerance=1e-7")
-                    table[name] = summary([[run(solver, p) for p in given]])
-                if grid <= min(chosen.learned, 32) or (grid <= chosen.learned and split == "test"):
-                    asked = learned if grid <= 32 else learned[:1]
-                    table["deepcg"] = summary([[run(s, p) for p in given] for s in asked])
-                for name, entry in table.items():
-                    sys.stdout.write(f"{grid}^3 {kind:<18} {name:<12} {said(entry)}\n")
-                sys.stdout.flush()
-                content = {
-                    "command": f"python benchmarks/studies/{Path(__file__).name} "
-                    f"{' '.join(sys.argv[1:])}".strip(),
-                    "offline_s": offline,
-                    "steps": chosen.steps,
-                    "threads": chosen.threads,
-                    "elapsed_s": time.perf_counter() - began,
-                    "rows": rows,
-                }
-                write_atomically(
-                    FOLDER / "iterations.json", (json.dumps(content, indent=1) + "\n").encode()
-                )
+        asked = {(n, split): problems(n, split, Path(scratch)) for n in ROWS for split in KINDS}
+        for (grid, split), given in asked.items():
+            for name in CLASSICAL:
+                solver = built(name, "solver.tolerance=1e-7")
+                note(grid, KINDS[split], name, [[run(solver, p) for p in given]])
+        for (grid, split), given in asked.items():
+            if grid <= chosen.learned and (grid <= 32 or split == "test"):
+                solvers = learned if grid <= 32 else learned[:1]
+                note(grid, KINDS[split], "deepcg", [[run(s, p) for p in given] for s in solvers])
                 draw(rows, FOLDER / "iterations.svg")
 
 

@@ -223,7 +223,10 @@ def unsuitable(problem: Problem) -> str | None:
     """Return why the process does not fit a problem, or None."""
     equation, domain = problem.equation, problem.domain
     if not isinstance(equation, Dirichlet):
-        return f"it solves multiscale Dirichlet problems, the task's is {type(equation).__name__}"
+        return (
+            "its objective weighs values on the boundary of a box (Dirichlet) and its kernels are not "
+            f"periodic; the task's equation is {type(equation).__name__}"
+        )
     if not isinstance(domain, Grid) or any(domain.periodic) or domain.dim > 3:
         return "it needs a box of one to three dimensions that is not periodic"
     if not {"source", "boundary"} <= set(problem.inputs):
