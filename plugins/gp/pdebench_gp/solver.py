@@ -224,8 +224,8 @@ def unsuitable(problem: Problem) -> str | None:
     equation, domain = problem.equation, problem.domain
     if not isinstance(equation, Dirichlet):
         return (
-            "its objective weighs values on the boundary of a box (Dirichlet) and its kernels are not "
-            f"periodic; the task's equation is {type(equation).__name__}"
+            "its objective weighs values on the boundary of a box (Dirichlet) and its kernels are "
+            f"not periodic; the task's equation is {type(equation).__name__}"
         )
     if not isinstance(domain, Grid) or any(domain.periodic) or domain.dim > 3:
         return "it needs a box of one to three dimensions that is not periodic"
