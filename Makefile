@@ -80,7 +80,7 @@ claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and th
 	$(BIN)/python -m pdebench.leaderboard.ledger
 
 docs: install ## the documentation into site/, offline
-	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) -e '.[docs]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint $(CONSTRAINTS) -e '.[docs]'
 	$(BIN)/mkdocs build --strict
 
 test: install ## all tests of the core, of every plugin and data set
