@@ -17,6 +17,7 @@ import json
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +188,9 @@ def main() -> None:
         write_atomically(FOLDER / "iterations.json", text.encode())
 
     with tempfile.TemporaryDirectory() as scratch:
-        asked = {(n, split): problems(n, split, Path(scratch)) for n in ROWS for split in KINDS}
-        for (grid, split), given in asked.items():
+        asked = {}
+        for grid, split in product(ROWS, KINDS):
+            asked[grid, split] = given = problems(grid, split, Path(scratch))
             for name in CLASSICAL:
                 solver = built(name, "solver.tolerance=1e-7")
                 note(grid, KINDS[split], name, [[run(solver, p) for p in given]])
