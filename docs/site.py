@@ -6,6 +6,7 @@ written twice. Links between those texts become links between pages; one to a fi
 becomes the file's name.
 """
 
+import logging
 import os
 import re
 from collections import defaultdict
@@ -50,6 +51,8 @@ def sources() -> dict[str, Path]:
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the generated pages to the navigation."""
+    # brackets in formulas of docstrings are no references; those that are meant are links
+    logging.getLogger("mkdocs.plugins.mkdocs_autorefs").setLevel(logging.ERROR)
     pages, nav = sources(), config.nav
     assert nav is not None
     boards = ["leaderboards/index.md", {"Claims": "leaderboards/claims.md"}]
