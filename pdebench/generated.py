@@ -131,8 +131,10 @@ class GeneratedDataset(Dataset):
 
     def _check_reference(self, file: Path) -> None:
         """Measure the errors that ``file`` does not hold yet, split by split."""
-        with contextlib.suppress(OSError, ValueError):
-            self._errors = json.loads(file.read_text(encoding="utf-8"))
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            found = json.loads(file.read_text(encoding="utf-8"))
+            # one number a split: written by an older version, measured again
+            self._errors = {key: rows for key, rows in found.items() if isinstance(rows, list)}
         for split, size in self._checks().items():
             if len(self._errors.get(split, ())) < size:
                 self._errors[split] = self._gaps(split, size)

@@ -101,6 +101,16 @@ def test_every_scored_split_states_the_error_of_its_reference(tmp_path: Path) ->
     assert again.card.reference_error == data.card.reference_error
 
 
+@pytest.mark.parametrize(
+    "content", ['{"test": 0.01}', "[1]", "{", '{"test": [1e-3], "ood_sign": 2}']
+)
+def test_errors_of_another_format_are_measured_again(tmp_path: Path, content: str) -> None:
+    (tmp_path / "reference_error.json").write_text(content)
+    data = DoubledData()
+    data.prepare(tmp_path)
+    assert data.card.reference_error == pytest.approx({"test": 5e-4, "ood_sign": 5e-4})
+
+
 def test_files_carry_the_texts_of_the_card(tmp_path: Path) -> None:
     DoubledData().prepare(tmp_path)
     with xarray.open_dataset(tmp_path / "test.h5", engine="h5netcdf") as opened:
