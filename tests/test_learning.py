@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pdebench.errors import ConfigError, DataError, Diverged, SolverError
+from pdebench.errors import ConfigError, DataError, Diverged, SolverError, Unsupported
 from pdebench.learning import LearnedSolver, OneShot, Rollout, Sizes, Training
 from pdebench.learning.scaling import PerChannel, PerPoint
 from pdebench.learning.schedules import WarmupCosine
@@ -293,3 +294,20 @@ def test_two_processes_train_as_one_with_the_batch_of_both() -> None:
     for x, y in zip(one.curve, two.curve, strict=True):
         assert x["valid_loss"] == pytest.approx(y["valid_loss"], rel=1e-5)
         assert x["train_loss"] == pytest.approx(y["train_loss"], rel=1e-5)
+
+
+def test_all_frames_at_once_refuses_another_horizon() -> None:
+    """The network's channels are the frames it was trained on; more are no answer, and say so."""
+    problem = conformance_tasks()[0].samples("test").problem
+    assert problem.times is not None
+    frames = len(problem.times)
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        return x[:, :1].expand(-1, frames, -1, -1)
+
+    form = OneShot()
+    assert form.predict(network, problem).shape[1] == frames  # type: ignore[arg-type]
+    for asked in (frames - 1, 2 * frames):
+        times = torch.arange(1.0, asked + 1)
+        with pytest.raises(Unsupported, match="a rollout answers any horizon"):
+            form.predict(network, replace(problem, times=times))  # type: ignore[arg-type]

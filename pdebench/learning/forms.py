@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from pdebench.errors import ConfigError, Diverged
+from pdebench.errors import ConfigError, Diverged, Unsupported
 from pdebench.learning.graph import captured
 from pdebench.problem import Problem
 from pdebench.samples import Samples
@@ -91,7 +91,17 @@ class OneShot(Form):
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
         y = network(stacked(problem))
-        return y if problem.times is None else y.unflatten(1, (len(problem.times), -1))
+        if problem.times is None:
+            return y
+        # an evolving field has as many channels afterwards as before
+        channels = problem.initial.shape[1] if len(problem.inputs) == 1 else None
+        frames = len(problem.times)
+        if y.shape[1] % frames or channels not in (None, y.shape[1] // frames):
+            raise Unsupported(
+                f"it gives all its frames at once, {y.shape[1]} channels in all, and was asked for "
+                f"{frames} frames; a rollout answers any horizon"
+            )
+        return y.unflatten(1, (frames, -1))
 
 
 @final

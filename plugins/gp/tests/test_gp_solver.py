@@ -53,7 +53,7 @@ def test_tolerance_ends_it_early(task: Task) -> None:
 
 def test_other_tasks_get_a_reason() -> None:
     said = GaussianProcess().supports(conformance_tasks()[0])
-    assert said is not None and "Dirichlet problems, the task's is Vorticity" in said
+    assert said is not None and "(Dirichlet) and its kernels are not periodic" in said
 
 
 @pytest.mark.parametrize("name", ["poisson_1d", "allencahn_1d"])
