@@ -26,12 +26,12 @@ def wall(domain: Domain) -> tuple[Grid, int]:
 
 
 def mean_profile(field: Tensor, domain: Domain) -> Tensor:
-    """Return [u](y), (B, C, n) float64, of fields (B, T, C, *S)."""
+    """Return [u] (y), (B, C, n) float64, of fields (B, T, C, *S)."""
     return _average(field.mean(1, dtype=torch.float64), domain)
 
 
 def stress_profiles(field: Tensor, domain: Domain) -> Tensor:
-    """Return [u_i' u_j'](y), (B, C, C, n) float64, u' = u - [u]; the diagonal holds variances.
+    """Return [u_i' u_j'] (y), (B, C, C, n) float64, u' = u - [u]; the diagonal holds variances.
 
     Frame by frame, so that no temporary is larger than a few frames.
     """
@@ -100,7 +100,7 @@ def rms_profile_error(solution: Solution, target: Tensor, problem: Problem) -> T
 
 @metric("pdebench.reynolds_stress_error@1", needs=("target", "walls"))
 def reynolds_stress_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
-    """Relative error of the Reynolds shear stresses [u_i' u_j'](y), i < j, together, (B,).
+    """Relative error of the Reynolds shear stresses [u_i' u_j'] (y), i < j, together, (B,).
 
     |s_p - s_y| / |s_y|. The normal stresses are in `rms_profile_error`.
     """
