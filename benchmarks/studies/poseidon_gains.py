@@ -50,7 +50,10 @@ def pretrained(store: Store, threads: int) -> tuple[Path, Record]:
     newest = max(found, key=lambda record: record.created)
     if newest.status != "ok":
         raise SystemExit(f"pretraining ended as {newest.status}: {newest.reason}")
-    return store.workspace(newest.id), newest
+    folder = store.workspace(newest.id)
+    # the board prints the path: from here where it can be, so that it is no machine's own
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder, newest
 
 
 def runs(folder: Path, threads: int) -> None:

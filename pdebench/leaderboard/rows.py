@@ -151,7 +151,14 @@ def labelled(rows: Sequence[Row]) -> list[Row]:
 
 
 def _short(overrides: tuple[str, ...]) -> list[str]:
-    return [override.removeprefix("solver.") for override in overrides]
+    """Overrides without their group; a checkpoint by the end of its path, which names the run."""
+    return [
+        f"checkpoint={path.rstrip('/').rpartition('/')[2][:12]}"
+        if key == "solver.checkpoint"
+        else override.removeprefix("solver.")
+        for override in overrides
+        for key, _, path in [override.partition("=")]
+    ]
 
 
 def placed(
