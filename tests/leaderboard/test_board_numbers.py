@@ -302,3 +302,13 @@ def test_a_rows_command_says_what_was_overridden(record) -> None:
     own = record("net", overrides=("solver=mean", "solver._target_=my_model.Net"))
     assert command_of(own).startswith("pdebench run solver=mean task=flow/evolve ")
     assert command_of(own).endswith(" solver._target_=my_model.Net")
+
+
+def test_a_checkpoint_is_labelled_by_its_run_not_by_its_place(record) -> None:
+    end = f"/fits/ab/{'c' * 64}"
+    made = [
+        record("scot", overrides=[f"solver.checkpoint={place}{end}", "solver.w=2"])
+        for place in ("/somebody/else", "relative")
+    ]
+    labels = {row.label for one in made for row in build([one]).tables[0].rows}
+    assert labels == {f"scot checkpoint={'c' * 12} w=2"}
