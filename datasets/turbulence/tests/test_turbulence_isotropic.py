@@ -10,7 +10,8 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from pdebench_spectral.large_eddy import LargeEddy
-from pdebench_turbulence.isotropic import Isotropic, draw_velocity
+from pdebench_turbulence.isotropic import Isotropic
+from pdebench_turbulence.isotropic_recipe import draw_velocity
 
 from pdebench.config import compose
 from pdebench.domain import Grid

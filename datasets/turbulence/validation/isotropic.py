@@ -4,7 +4,7 @@ import math
 
 import torch
 from pdebench_spectral.velocity import evolve_velocity
-from pdebench_turbulence.isotropic import draw_velocity
+from pdebench_turbulence.isotropic_recipe import draw_velocity
 from pdebench_turbulence.statistics import FlowStatistics, flow_statistics
 
 from pdebench.domain import Grid

@@ -10,7 +10,8 @@ from pdebench_lesnets.coefficient import best_coefficient
 from pdebench_lesnets.solver import residual_floor
 from pdebench_spectral.large_eddy import LargeEddy
 from pdebench_spectral.velocity import evolve_velocity
-from pdebench_turbulence.isotropic import Isotropic, draw_velocity
+from pdebench_turbulence.isotropic import Isotropic
+from pdebench_turbulence.isotropic_recipe import draw_velocity
 
 from pdebench.access import grant_samples, grant_task
 from pdebench.config import compose
