@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from pdebench import heap
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -20,8 +22,9 @@ def interleaved(
     pieces: Mapping[str, Callable[[], Any]], rounds: int, warmup: int = 2
 ) -> dict[str, list[float]]:
     """Return seconds per round of every piece of work; in a round each runs once, in turn, so
-    drifts hit all alike.
+    drifts hit all alike. Freed memory is kept, as in a run of the suite.
     """
+    heap.keep_freed()
     for work in pieces.values():
         for _ in range(warmup):
             work()

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pdebench import heap
 from pdebench.atomic import atomic_path
 from pdebench.errors import DataError
 from pdebench.files import Layout, content_digest, write
@@ -259,6 +260,7 @@ def _start_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
+    heap.keep_freed()
 
 
 @contextlib.contextmanager

@@ -100,6 +100,11 @@ class Modes:
         return tuple(slopes)
 
     @cached_property
+    def slope_table(self) -> Tensor:
+        """The multipliers `slopes` in one table, (d, *S_half)."""
+        return torch.stack(torch.broadcast_tensors(*self.slopes))
+
+    @cached_property
     def adjoint(self) -> Tensor:
         """Factors of the half spectrum with which irfftn is the adjoint of rfftn: the number of
         points where a mode of the last axis is its own conjugate, else half of that.

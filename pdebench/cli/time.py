@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pdebench import config as composition
+from pdebench import heap
 from pdebench.errors import ConfigError
 from pdebench.harness.run import Choices, Run, resolve
 
@@ -26,6 +27,7 @@ def main(argv: list[str]) -> int:
 
     if threads:
         torch.set_num_threads(threads)
+    heap.keep_freed()
     same_question(list(runs.values()))
     found = timed(
         runs,

@@ -9,6 +9,8 @@ from typing import Any, final
 
 import torch
 
+from pdebench import heap
+
 
 @final
 class Peak:
@@ -24,8 +26,8 @@ class Peak:
 def peak_memory(device: torch.device) -> Iterator[Peak]:
     """Measure the peak memory of the block, above what was held before it.
 
-    On the CPU memory that the process has freed but not returned is used again unseen, so that the
-    growth is a lower bound; `peak_in_child` has none of that.
+    On the CPU memory that the process has freed but cannot return, since something behind it is in
+    use, is used again unseen, so that the growth is a lower bound; `peak_in_child` has none of it.
     """
     peak = Peak()
     gc.collect()
@@ -37,6 +39,7 @@ def peak_memory(device: torch.device) -> Iterator[Peak]:
         torch.cuda.synchronize(device)
         peak.bytes = torch.cuda.max_memory_allocated(device) - before
         return
+    heap.return_freed()
     before = _resident("VmRSS") if _reset_high_water() else None
     yield peak
     high = _resident("VmHWM")

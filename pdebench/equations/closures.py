@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pdebench.equations import tensors
-from pdebench.equations.eddy_viscosity import wale_rate
+from pdebench.equations.eddy_viscosity import Rows, wale_rate
 from pdebench.equations.filters import FilterKind, response
 from pdebench.errors import ConfigError
 from pdebench.spectral import Modes
@@ -146,24 +146,26 @@ class Wale(Closure):
     def __post_init__(self) -> None:
         _check(width=self.width, constant=self.constant)
 
-    def _model(self, u_hat: Tensor, modes: Modes) -> tuple[Tensor, Tensor]:
+    def _model(self, u_hat: Tensor, modes: Modes) -> tuple[Tensor, Rows]:
+        """Return nu_t (..., *S) and the velocity gradient."""
         dim = len(modes.shape)
         g = tensors.gradient(u_hat, modes)
         rows = [row.unbind(-dim - 1) for row in g.unbind(-dim - 2)]
-        halves = [
-            rows[i][i] if i == j else (rows[i][j] + rows[j][i]).mul(0.5)
-            for i, j in tensors.pairs(dim)
-        ]
-        s, viscosity = tensors.packed(halves, modes), wale_rate(rows)
-        return (self.constant * self.width) ** 2 * viscosity, s
+        viscosity = (self.constant * self.width) ** 2 * wale_rate(rows)
+        return viscosity, rows
 
     def eddy_viscosity(self, u_hat: Tensor, modes: Modes) -> Tensor:
         """Return nu_t (..., *S) of a spectrum (..., d, *S_half)."""
         return self._model(u_hat, modes)[0]
 
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
-        viscosity, s = self._model(u_hat, modes)
-        return viscosity.mul(-2).unsqueeze(-len(modes.shape) - 1) * s
+        viscosity, rows = self._model(u_hat, modes)
+        once, twice = viscosity.neg(), viscosity.mul(-2)
+        entries = [
+            twice * rows[i][i] if i == j else once * (rows[i][j] + rows[j][i])
+            for i, j in tensors.pairs(len(rows))
+        ]
+        return tensors.packed(entries, modes)
 
 
 @final

@@ -12,14 +12,19 @@ from torch import Tensor
 Rows = Sequence[Sequence[Tensor]]
 
 
-def _square(rows: Rows) -> Tensor:
-    """Return the double contraction of the symmetric part, sym(rows)_ij sym(rows)_ij."""
-    total = rows[0][0].square()
-    for i in range(1, len(rows)):
-        total = torch.addcmul(total, rows[i][i], rows[i][i])
-        for j in range(i):
-            both = rows[i][j] + rows[j][i]
-            total = torch.addcmul(total, both, both, value=0.5)
+def _doubled(rows: Rows) -> list[Tensor]:
+    """Return 2 sym(rows)_ij of the pairs i < j, in the order of `pairs` without the diagonal."""
+    dim = len(rows)
+    return [rows[i][j] + rows[j][i] for i in range(dim) for j in range(i + 1, dim)]
+
+
+def _square(diagonal: Sequence[Tensor], doubled: Sequence[Tensor]) -> Tensor:
+    """Return A_ij A_ij of a symmetric A given by its diagonal and twice what is above it."""
+    total = diagonal[0].square()
+    for entry in diagonal[1:]:
+        total = torch.addcmul(total, entry, entry)
+    for both in doubled:
+        total = torch.addcmul(total, both, both, value=0.5)
     return total
 
 
@@ -28,7 +33,7 @@ def strain_rate(rows: Rows) -> Tensor:
 
     Smagorinsky, Mon. Weather Rev. 91 (1963).
     """
-    square = 2 * _square(rows)
+    square = 2 * _square([rows[i][i] for i in range(len(rows))], _doubled(rows))
     return torch.where(square > 0, square.clamp_min(torch.finfo(square.dtype).tiny), 0.0).sqrt()
 
 
@@ -40,27 +45,44 @@ def wale_rate(rows: Rows) -> Tensor:
 
     Nicoud and Ducros, Flow Turbul. Combust. 62 (1999), eq. 13.
     """
-    dim = len(rows)
-    squared = [[_row_times_column(rows, i, j) for j in range(dim)] for i in range(dim)]
-    trace = squared[0][0]
-    for i in range(1, dim):
-        trace = trace + squared[i][i]
+    straight, doubled = [rows[i][i] for i in range(len(rows))], _doubled(rows)
+    diagonal, above = _squared(rows, straight, doubled)
+    trace = diagonal[0]
+    for entry in diagonal[1:]:
+        trace = trace + entry
     trace = trace / 3
-    deviator = [
-        [squared[i][j] - trace if i == j else squared[i][j] for j in range(dim)] for i in range(dim)
-    ]
-    d2, s2 = _square(deviator), _square(rows)
+    d2 = _square([entry - trace for entry in diagonal], above)
+    s2 = _square(straight, doubled)
     tiny = torch.finfo(d2.dtype).tiny
-    live = d2 > 0
-    safe = torch.where(live, d2, 1.0)
-    # by roots: torch's power of a fraction costs twenty times as much
-    root, strain = safe.sqrt(), s2.clamp_min(tiny)
-    below = (strain.square() * strain.sqrt() + safe * root.sqrt()).clamp_min(tiny)
-    return torch.where(live, safe * root / below, 0.0)
+    # by roots: torch's power of a fraction costs twenty times as much; the floor of d2 and s2 keeps
+    # gradients finite and vanishes below
+    d2, s2 = d2.clamp_min(tiny), s2.clamp_min(tiny)
+    root = d2.sqrt()
+    below = torch.addcmul(d2 * root.sqrt(), s2.square(), s2.sqrt())
+    return d2 * root / below.clamp_min_(tiny)
 
 
-def _row_times_column(rows: Rows, i: int, j: int) -> Tensor:
-    total = rows[i][0] * rows[0][j]
-    for k in range(1, len(rows)):
-        total = torch.addcmul(total, rows[i][k], rows[k][j])
-    return total
+def _squared(
+    rows: Rows, straight: Sequence[Tensor], doubled: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the diagonal of g g and twice what is above it in sym(g g).
+
+    2 sym(g g)_ij = (g_ii + g_jj) (g_ij + g_ji) + sum_{k != i, j} g_ik g_kj + g_jk g_ki
+    """
+    dim = len(rows)
+    above = [(i, j) for i in range(dim) for j in range(i + 1, dim)]
+    crossed = {pair: rows[pair[0]][pair[1]] * rows[pair[1]][pair[0]] for pair in above}
+    diagonal: list[Tensor] = []
+    for i in range(dim):
+        total = straight[i].square()
+        for pair in above:
+            total = total + crossed[pair] if i in pair else total
+        diagonal.append(total)
+    entries: list[Tensor] = []
+    for (i, j), both in zip(above, doubled, strict=True):
+        total = (straight[i] + straight[j]) * both
+        for k in set(range(dim)) - {i, j}:
+            total = torch.addcmul(total, rows[i][k], rows[k][j])
+            total = torch.addcmul(total, rows[j][k], rows[k][i])
+        entries.append(total)
+    return diagonal, entries

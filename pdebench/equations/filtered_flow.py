@@ -75,7 +75,7 @@ class FilteredNavierStokes(Equation):
         them.
         """
         kept = modes.kept_slopes if self.dealias == "two_thirds" else None
-        rate = tensors.stress_divergence(self._flux(u_hat, u, modes), modes, kept).neg()
+        rate = tensors.stress_divergence(self._flux(u_hat, u, modes), modes, kept).neg_()
         if force is not None:
             rate = rate + modes.forward(force)
         if self.forcing is not None:
@@ -90,7 +90,7 @@ class FilteredNavierStokes(Equation):
         v = fine.inverse(v_hat) if pad or u is None else u
         total = tensors.products(v, fine)
         tau = self.closure.stress(v, v_hat, fine)
-        flux = fine.forward(total if tau is None else total + tau)
+        flux = fine.forward(total if tau is None else total.add_(tau))
         if pad:
             return resample_spectrum(flux, fine.shape, modes.shape)
         return flux

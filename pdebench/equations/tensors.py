@@ -57,8 +57,7 @@ def products(u: Tensor, modes: Modes) -> Tensor:
 
 def gradient(u_hat: Tensor, modes: Modes) -> Tensor:
     """Return g_ij = d u_i / d x_j, (..., d, d, *S), of a spectrum (..., d, *S_half)."""
-    slopes = torch.stack(torch.broadcast_tensors(*modes.slopes))
-    return modes.inverse(u_hat.unsqueeze(-len(modes.shape) - 1) * slopes)
+    return modes.inverse(u_hat.unsqueeze(-len(modes.shape) - 1) * modes.slope_table)
 
 
 def strain(u_hat: Tensor, modes: Modes) -> Tensor:

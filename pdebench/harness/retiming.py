@@ -13,7 +13,7 @@ from typing import Any, final
 
 import torch
 
-from pdebench import cost
+from pdebench import cost, heap
 from pdebench.access import grant_problem
 from pdebench.errors import PdebenchError
 from pdebench.harness import data, identity
@@ -78,6 +78,7 @@ def retime(
     if isinstance(threads, int):
         torch.set_num_threads(threads)
     kind = records[0].device
+    heap.keep_freed()
     device, batch = torch.device(kind), 0
     seal = (root, store.root / "records")
     task, changed = _task(records[0], root)

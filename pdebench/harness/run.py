@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pdebench import plugins
+from pdebench import heap, plugins
 from pdebench.atomic import write_atomically
 from pdebench.config import check_types
 from pdebench.errors import ConfigError, DataError, PdebenchError, SolverError, StoreError
@@ -197,6 +197,7 @@ def _compute(
         raise DataError(f"the data of task={task.name} changed while the run began; start it again")
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
+    heap.keep_freed()
     facts = _facts(run, digest)
     announce(draft(task, facts, config, run_id, run.device))
     seed_everything(config["seed"])
