@@ -9,10 +9,11 @@ DEMO := leaderboards/demo
 LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.25,spectral_n16_h0.5,spectral_n8_h0.5,crank_nicolson
 SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 TURBULENCE := track=small threads=1 track.budget.epochs=6
+ROLLOUTS := track.budget.epochs=null track.budget.seconds=40
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
 
-.PHONY: help install demo small turbulence channel-study poseidon claims docs test test-slow test-lower check format bench boards validate clean
+.PHONY: help install demo small turbulence channel-study poseidon study-operators study-pressure study-multiscale claims docs test test-slow test-lower check format bench boards validate clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,18 +49,31 @@ turbulence: install ## label-free, labelled, mixed, released loss against LES, t
 	$(BIN)/pdebench board --task 'turbulence/hit_les*' --out leaderboards/turbulence --title "Filtered turbulence"
 	$(BIN)/python benchmarks/studies/turbulence.py --out leaderboards/turbulence
 
-channel-study: install ## long rollouts of channel flow: operators against LES, three seeds: leaderboards/channel
+channel-study: install ## long rollouts of channel flow and isotropic turbulence: operators against LES, three seeds, 40 minutes: leaderboards/channel
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
 	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0 \
 	  solver=persistence,mean,channel_16_33_16,channel_12_33_12,channel_8_25_8
 	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0 \
-	  "solver.grid=[12,33,12]" solver=channel_les_smagorinsky,channel_les_wale
-	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0,1,2 track.budget.epochs=null \
-	  track.budget.seconds=40 solver=ifactformer_m,ifactformer_o,ifactformer_o_released,fno_flow_3d,ifno_flow_3d,iufno_flow_3d
-	$(BIN)/pdebench board --task 'turbulence/channel*' --out leaderboards/channel --title "Channel flow"
+	  "solver.grid=[12,33,12]" trials=1 solver=channel_les_smagorinsky,channel_les_wale
+	$(BIN)/pdebench run -m task=turbulence/channel_evolve track=small threads=1 seed=0,1,2 $(ROLLOUTS) \
+	  solver=ifactformer_m,ifactformer_o,ifactformer_o_released,fno_flow_3d,ifno_flow_3d,iufno_flow_3d
+	$(BIN)/pdebench run -m task=turbulence/hit_evolve track=small threads=1 seed=0 \
+	  solver=persistence,mean,coarse_dns,les_smagorinsky,les_wale
+	$(BIN)/pdebench run -m task=turbulence/hit_evolve track=small threads=1 seed=0,1,2 $(ROLLOUTS) \
+	  solver=ifactformer_m,ifactformer_o,ifactformer_o_released
+	$(BIN)/pdebench run -m task=turbulence/hit_evolve track=small threads=1 seed=0,1,2 $(ROLLOUTS) \
+	  "solver.architecture.modes=[8,8,8]" solver.stretched=false trials=1 solver=fno_flow_3d,ifno_flow_3d
+	$(BIN)/pdebench board --task 'turbulence/*_evolve' --out leaderboards/channel --title "Long rollouts"
+	$(BIN)/python benchmarks/studies/rollouts.py --out leaderboards/channel
 
 poseidon: install ## pretrained against from scratch on another flow, three seeds, about half an hour: leaderboards/poseidon
 	$(BIN)/python benchmarks/studies/poseidon_gains.py
 	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --title "Poseidon: fine-tuned against from scratch"
+
+study-operators: install ## FNO, T1, LSM and MgNO on six tasks, three seeds, equal seconds and equal epochs: leaderboards/operators
+	bash benchmarks/studies/operators.sh
+	$(BIN)/pdebench board --out leaderboards/operators --title "FNO, T1, LSM and MgNO"
+	$(BIN)/python benchmarks/studies/operators.py --out leaderboards/operators
 
 study-pressure: install ## learned directions against classical solvers on pressure systems, about 20 minutes: leaderboards/pressure
 	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=4 \

@@ -10,22 +10,17 @@ test flows; classical rows solve them again. Written for each task: ``spectra.sv
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
-import torch
+from rows import Rows, answers, errors, rows_of, samples_of, seconds
 from torch import Tensor
 
 from pdebench.atomic import write_atomically
-from pdebench.config import compose
-from pdebench.harness import data
-from pdebench.harness.record import Record
-from pdebench.harness.run import Choices, build, resolve
 from pdebench.harness.store import Store
-from pdebench.leaderboard.command import readable
 from pdebench.metrics.increments import increment_density, increments
 from pdebench.paths import default_store
 from pdebench.spectral import energy_spectrum
@@ -37,34 +32,6 @@ from matplotlib import pyplot
 TASKS = ("turbulence/hit_les_decaying", "turbulence/hit_les_driven")
 TIMES = (0, 4, 9, 24, 49)  # frames that are drawn: 0.02 to 1.0
 LABEL_FREE, LABELLED = "lesnets", "lesnets_labelled"
-Rows = Mapping[str, Sequence[Record]]
-
-
-def rows_of(store: Store, task: str, track: str) -> Rows:
-    """Return the newest good record of every solver (with its overrides) and seed."""
-    newest: dict[tuple[str, int], Record] = {}
-    for record in readable(store, task, "study"):
-        if record.status != "ok" or record.task.get("track") != track:
-            continue
-        extra = [str(o).removeprefix("solver.") for o in record.solver.get("overrides", ())]
-        key = (" ".join([str(record.solver["name"]), *extra]), record.seed)
-        if key not in newest or newest[key].created < record.created:
-            newest[key] = record
-    found: dict[str, list[Record]] = {}
-    for (name, _), record in sorted(newest.items()):
-        found.setdefault(name, []).append(record)
-    return found
-
-
-def answers(store: Store, record: Record, problem: Any) -> Tensor:
-    """Return the frames (B, T, C, *S) of a recorded solver, fitted weights loaded again."""
-    solver = build(record.config["solver"], "solver")
-    torch.manual_seed(record.seed)
-    folder = store.workspace(record.id)
-    if folder.is_dir():
-        solver.load(folder)
-    solver.prepare(problem)
-    return solver.solve(problem).u
 
 
 def draw(task: str, found: Mapping[str, Tensor], problem: Any, folder: Path) -> None:
@@ -110,45 +77,36 @@ def draw(task: str, found: Mapping[str, Tensor], problem: Any, folder: Path) -> 
     panel("energy", 1, energy, xlabel="t", ylabel="kinetic energy")
 
 
-def table(records: Sequence[Record]) -> np.ndarray[Any, Any]:
-    """Return the headline errors (seeds, samples)."""
-    return np.array([r.scores["test"]["relative_l2"]["values"] for r in records])
-
-
 def verdict(task: str, rows: Rows) -> str:
     """Return the sentences that answer the study's questions for one task."""
     lines = [f"## {task}", ""]
     if LABEL_FREE not in rows:
         return "\n".join([*lines, "No record of `lesnets` yet.", ""])
-    mine = table(rows[LABEL_FREE])
+    mine = errors(rows[LABEL_FREE])
     lines += [f"Mean relative L2 error of `{LABEL_FREE}`: {mine.mean():.3f}, "
               f"{len(mine)} seed(s), {mine.shape[1]} flows.", ""]  # fmt: skip
     lines += ["| against | its error | difference, label-free minus it [95 %] | apart | its time |",
               "| --- | ---: | ---: | --- | ---: |"]  # fmt: skip
-    own = _seconds(rows[LABEL_FREE])
+    own = seconds(rows[LABEL_FREE])
     for name, records in rows.items():
         if name == LABEL_FREE:
             continue
-        other = compare(mine, table(records))
+        other = compare(mine, errors(records))
         gap = other.difference
         said = "yes" if other.apart() else "no"
         lines.append(
-            f"| `{name}` | {table(records).mean():.3f} | {gap.value:+.3f} [{gap.low:+.3f}, "
-            f"{gap.high:+.3f}] | {said} | {_seconds(records) / own:.2f}x |"
+            f"| `{name}` | {errors(records).mean():.3f} | {gap.value:+.3f} [{gap.low:+.3f}, "
+            f"{gap.high:+.3f}] | {said} | {seconds(records) / own:.2f}x |"
         )
     return "\n".join([*lines, "", *_equal_error(rows, mine, own), ""])
 
 
-def _seconds(records: Sequence[Record]) -> float:
-    return float(np.mean([r.costs["solve"]["seconds"] for r in records]))
-
-
-def _equal_error(rows: Rows, mine: np.ndarray[Any, Any], own: float) -> list[str]:
+def _equal_error(rows: Rows, mine: Any, own: float) -> list[str]:
     """Say how long the cheapest simulation takes that is at least as accurate."""
     ladder = {
-        name: _seconds(records)
+        name: seconds(records)
         for name, records in rows.items()
-        if name.startswith(("les_", "coarse_dns")) and table(records).mean() <= mine.mean()
+        if name.startswith(("les_", "coarse_dns")) and errors(records).mean() <= mine.mean()
     }
     if not ladder:
         return ["No simulation of the ladder is as accurate: no time at equal error."]
@@ -170,11 +128,7 @@ def main() -> None:
     store, text = Store(default_store()), "# Label-free, labelled, simulated\n\n"
     for name in TASKS:
         rows = rows_of(store, name, given.track)
-        config = compose([f"task={name}", f"track={given.track}", "solver=persistence"])
-        run = resolve(config, Choices("persistence", name, given.track))
-        task = build(run.config["task"], "task")
-        data.prepare(run.data, run.config["task"]["dataset"], task.dataset)
-        samples = task.samples(task.evaluate[0])
+        samples = samples_of(name, given.track)
         problem = samples.problem
         found = {"filtered DNS": samples.target}
         for row, records in rows.items():
