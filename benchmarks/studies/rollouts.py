@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
+from panels import panels
 from rows import Rows, answers, errors, label, rows_of, samples_of, seconds
 from torch import Tensor
 
@@ -33,9 +33,6 @@ from pdebench.paths import default_store
 from pdebench.spectral import energy_spectrum
 from pdebench.statistics import compare, mean_interval
 
-matplotlib.use("svg")
-from matplotlib import pyplot
-
 CHANNEL, ISOTROPIC = "turbulence/channel_evolve", "turbulence/hit_evolve"
 LONG = {CHANNEL: "test_long", ISOTROPIC: "test"}
 STATISTICS = {
@@ -46,23 +43,6 @@ SIMULATIONS = ("channel", "les_", "coarse_dns")  # what their names start with
 SUBJECT = "ifactformer_m"
 REFERENCE = "reference"
 Flows = Mapping[str, Tensor]
-
-
-def panels(titles: Sequence[str], flows: Flows, plot: Any, path: Path, **axes: Any) -> None:
-    """Draw one panel a title, one line a row: plot(axes, position, flow, look)."""
-    figure, grid = pyplot.subplots(
-        1, len(titles), figsize=(3.6 * len(titles), 3.4), layout="constrained", squeeze=False
-    )
-    for position, (ax, title) in enumerate(zip(grid[0], titles, strict=True)):
-        for row, flow in flows.items():
-            look: dict[str, Any] = {"label": row, "linewidth": 1.1}
-            if row == REFERENCE:
-                look |= {"color": "black", "linewidth": 2.2}
-            plot(ax, position, flow, look)
-        ax.set(title=title, **axes)
-    grid[0][-1].legend(fontsize=6)
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
 
 
 def draw_channel(flows: Flows, domain: Any, folder: Path) -> None:
@@ -91,9 +71,10 @@ def draw_channel(flows: Flows, domain: Any, folder: Path) -> None:
 
     named: Any = {row: row for row in flows}
     titles = ("mean velocity", "rms, streamwise", "rms, wall-normal", "shear stress")
-    panels(titles, named, profile, folder / "profiles.svg", xlabel="wall-normal coordinate")
+    panels(titles, named, profile, folder / "profiles.svg", reference=REFERENCE, xlabel="y")
     places = [f"at y = {heights[at]:.3g}" for at in (2, len(heights) // 2)]
-    panels(places, named, spectrum, folder / "spectra.svg", xlabel="streamwise wavenumber")
+    path = folder / "spectra.svg"
+    panels(places, named, spectrum, path, reference=REFERENCE, wavenumbers=True, xlabel="k_x")
 
 
 def draw_isotropic(flows: Flows, domain: Any, times: Sequence[float], folder: Path) -> None:
@@ -108,8 +89,10 @@ def draw_isotropic(flows: Flows, domain: Any, times: Sequence[float], folder: Pa
         ax.plot(times, flow.double().square().sum(2).flatten(2).mean((0, 2)) / 2, **look)
 
     titles = [f"t = {times[frame]:.2f}" for frame in frames]
-    panels(titles, flows, spectrum, folder / "spectra.svg", xlabel="k", ylabel="E(k)")
-    panels(["kinetic energy"], flows, energy, folder / "energy.svg", xlabel="t")
+    path = folder / "spectra.svg"
+    panels(titles, flows, spectrum, path, reference=REFERENCE, wavenumbers=True, xlabel="k")
+    path = folder / "energy.svg"
+    panels(["kinetic energy"], flows, energy, path, reference=REFERENCE, xlabel="t")
 
 
 def draw_error(flows: Flows, times: Sequence[float], folder: Path) -> None:
@@ -121,7 +104,8 @@ def draw_error(flows: Flows, times: Sequence[float], folder: Path) -> None:
         ax.semilogy(times, gap.mean(0), **look)
 
     rows = {row: flow for row, flow in flows.items() if row != REFERENCE}
-    panels(["relative L2 error"], rows, error, folder / "error.svg", xlabel="t")
+    path = folder / "error.svg"
+    panels(["relative L2 error"], rows, error, path, reference=REFERENCE, xlabel="t")
 
 
 def flows_of(store: Store, rows: Rows, samples: Any) -> Flows:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
+from panels import panels
 from rows import Rows, answers, errors, rows_of, samples_of, seconds
 from torch import Tensor
 
@@ -26,33 +26,17 @@ from pdebench.paths import default_store
 from pdebench.spectral import energy_spectrum
 from pdebench.statistics import compare
 
-matplotlib.use("svg")
-from matplotlib import pyplot
-
 TASKS = ("turbulence/hit_les_decaying", "turbulence/hit_les_driven")
 TIMES = (0, 4, 9, 24, 49)  # frames that are drawn: 0.02 to 1.0
-LABEL_FREE, LABELLED = "lesnets", "lesnets_labelled"
+LABEL_FREE = "lesnets"
+REFERENCE = "filtered DNS"
 
 
-def draw(task: str, found: Mapping[str, Tensor], problem: Any, folder: Path) -> None:
-    """Write the four pictures of frames by row, the reference under "filtered DNS"."""
+def draw(found: Mapping[str, Tensor], problem: Any, folder: Path) -> None:
+    """Write the four pictures of frames by row."""
     grid, times = problem.domain, problem.times.tolist()
     frames = [t for t in TIMES if t < len(times)]
-    style = {"filtered DNS": {"color": "black", "linewidth": 2.2}}
-
-    def panel(name: str, count: int, plot: Any, **axes: Any) -> None:
-        figure, all_axes = pyplot.subplots(
-            1, count, figsize=(3.4 * count, 3.2), layout="constrained", squeeze=False
-        )
-        for position, ax in enumerate(all_axes[0]):
-            for row, u in found.items():
-                plot(ax, position, u, {"label": row, "linewidth": 1.1, **style.get(row, {})})
-            ax.set(**axes)
-            if count > 1:
-                ax.set_title(f"t = {times[frames[position]]:.2f}", fontsize=9)
-        all_axes[0][-1].legend(fontsize=6)
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        pyplot.close(figure)
+    titles = [f"t = {times[frame]:.2f}" for frame in frames]
 
     def spectrum(ax: Any, position: int, u: Tensor, look: dict[str, Any]) -> None:
         e = energy_spectrum(u[:, frames[position]].double(), grid).mean(0)
@@ -71,10 +55,13 @@ def draw(task: str, found: Mapping[str, Tensor], problem: Any, folder: Path) -> 
     def energy(ax: Any, position: int, u: Tensor, look: dict[str, Any]) -> None:
         ax.plot(times, u.double().square().sum(2).mean((0, 2, 3, 4)) / 2, **look)
 
-    panel("spectra", len(frames), spectrum, xlabel="k", ylabel="E(k)")
-    panel("increments", len(frames), density, xlabel="increment / rms", ylabel="density")
-    panel("structure", 1, structure, xlabel="r", ylabel="second-order structure function")
-    panel("energy", 1, energy, xlabel="t", ylabel="kinetic energy")
+    def made(name: str, titles: list[str], plot: Any, **axes: Any) -> None:
+        panels(titles, found, plot, folder / f"{name}.svg", reference=REFERENCE, **axes)
+
+    made("spectra", titles, spectrum, wavenumbers=True, xlabel="k")
+    made("increments", titles, density, xlabel="increment / rms")
+    made("structure", ["second-order structure function"], structure, xlabel="r")
+    made("energy", ["kinetic energy"], energy, xlabel="t")
 
 
 def verdict(task: str, rows: Rows) -> str:
@@ -130,13 +117,13 @@ def main() -> None:
         rows = rows_of(store, name, given.track)
         samples = samples_of(name, given.track)
         problem = samples.problem
-        found = {"filtered DNS": samples.target}
+        found = {REFERENCE: samples.target}
         for row, records in rows.items():
-            if not row.startswith("persistence"):
+            if not row.startswith("persistence") and "grid=" not in row:
                 found[row] = answers(store, records[0], problem)
         folder = given.out / name
         folder.mkdir(parents=True, exist_ok=True)
-        draw(name, found, problem, folder)
+        draw(found, problem, folder)
         text += verdict(name, rows) + "\n"
     text += "Made by `python benchmarks/studies/turbulence.py` from the records of the board.\n"
     write_atomically(given.out / "verdict.md", text.encode())

@@ -91,6 +91,14 @@ class LearnedSolver(Solver):
             )
         return self.training.loss(self.form.predict(model, problem), target, weights)
 
+    def training_samples(self, train: Samples) -> Samples:
+        """Return what the batches of the fit are read from; called once, after `build`.
+
+        A solver that needs its labels in another form, transformed say, gives samples that hold
+        them; its `loss` then gets these targets while training and fields while validating.
+        """
+        return train
+
     def groups(self, model: nn.Module) -> list[Any]:
         """Return what the optimiser gets: trained parameters, or groups with rates of their own."""
         return [p for p in model.parameters() if p.requires_grad]
@@ -137,7 +145,7 @@ class LearnedSolver(Solver):
                 "set one, such as track.budget.epochs=20"
             )
         self.model = self.build(train)
-        self.curve = run_fit(self, self.model, train, valid, budget)
+        self.curve = run_fit(self, self.model, self.training_samples(train), valid, budget)
         self.model.eval()
 
     @final

@@ -17,6 +17,7 @@ from pdebench.errors import ConfigError
 from pdebench.learning import OneShot, Rollout, Training
 from pdebench.learning.losses import RelativeL2
 from pdebench.learning.scaling import PerChannel
+from pdebench.solver import Budget
 from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
 
@@ -158,7 +159,7 @@ def test_training_in_coefficients_is_training_on_fields() -> None:
     losses = []
     for flag in (True, False):
         torch.manual_seed(0)
-        solver = Solver(architecture, flag, OneShot(), training)
+        solver = Solver(architecture, flag, form=OneShot(), training=training)
         model = solver.build(samples)
         weights = samples.problem.domain.weights.float()
         losses.append(solver.loss(model, samples.problem, samples.target, weights))
@@ -190,3 +191,30 @@ def test_t1u_keeps_the_rules() -> None:
 
 def test_configurations_compose() -> None:
     assert compose(["solver=t1_paper"]).solver.architecture.width == 48
+
+
+def test_targets_transformed_once_train_the_same_network() -> None:
+    """Coefficients held in memory give the fit that transforming every batch gives."""
+    task = conformance_tasks()[0]
+    train, valid = task.samples("train"), task.samples("valid")
+    training = Training(loss=RelativeL2(), scaling=PerChannel(), batch_size=3)
+
+    def architecture(**sizes):
+        return T1(modes=(8, 8), width=6, layers=2, **sizes)
+
+    states = []
+    for once in (False, True):
+        torch.manual_seed(0)
+        solver = Solver(architecture, True, once, form=OneShot(), training=training)
+        solver.fit(train, valid, Budget(epochs=3))
+        assert solver.training_samples(train).target.ndim == (2 if once else train.target.ndim)
+        assert solver.model is not None
+        states.append(solver.model.state_dict())
+    assert states[0].keys() == states[1].keys()
+    for name, value in states[0].items():
+        assert torch.allclose(value, states[1][name], rtol=1e-4, atol=1e-6), name
+
+
+def test_once_needs_coefficients() -> None:
+    with pytest.raises(ConfigError, match=r"solver\.once=true needs solver\.coefficients=true"):
+        Solver(T1, once=True)
