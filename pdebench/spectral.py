@@ -106,15 +106,16 @@ class Modes:
 
     @cached_property
     def adjoint(self) -> Tensor:
-        """Factors of the half spectrum with which irfftn is the adjoint of rfftn: the number of
-        points where a mode of the last axis is its own conjugate, else half of that.
+        """Factors c of the columns with which `inverse` of c G is the adjoint of `forward`, and
+        `forward` of g, over c, that of `inverse`: the number of points where a mode of the last
+        axis is its own conjugate, else half of that.
         """
         num = self.shape[-1]
         factors = torch.full((num // 2 + 1,), 0.5 * math.prod(self.shape), dtype=torch.float64)
         factors[0] *= 2
         if num % 2 == 0:
             factors[-1] *= 2
-        return factors.to(self.k[-1])
+        return factors[: self.k[-1].shape[-1]].to(self.k[-1])
 
     @cached_property
     def kept(self) -> Tensor:
@@ -141,6 +142,8 @@ class Modes:
         For states that hold kept modes alone.
         """
         columns = math.ceil(self.shape[-1] / 3)
+        if columns >= self.k[-1].shape[-1]:
+            return self
         return Modes(self.shape, self.extent, (*self.k[:-1], self.k[-1][..., :columns]))
 
     @cached_property
@@ -151,10 +154,10 @@ class Modes:
 
     def forward(self, field: Tensor) -> Tensor:
         """Return the spectrum (..., *S_half) of a real field (..., *S)."""
+        if field.requires_grad and torch.is_grad_enabled():
+            return _Forward.apply(field, self)  # type: ignore[no-any-return]
         columns = self.k[-1].shape[-1]
         if columns == self.shape[-1] // 2 + 1:
-            if field.requires_grad and torch.is_grad_enabled():
-                return _Forward.apply(field, self)  # type: ignore[no-any-return]
             return torch.fft.rfftn(field, dim=self.dims)
         return torch.fft.fftn(torch.fft.rfft(field)[..., :columns], dim=self.dims[:-1])
 
@@ -190,21 +193,21 @@ class Modes:
 
 
 class _Forward(torch.autograd.Function):
-    """rfftn of a real field whose gradient is one transform back to real numbers.
+    """The spectrum of a real field whose gradient is one transform back to real numbers.
 
-    <G, rfftn x> = <irfftn(c G), x> with c = `Modes.adjoint`. PyTorch fills the half spectrum up
+    <G, F x> = <F^{-1}(c G), x> with c = `Modes.adjoint`. PyTorch fills the half spectrum up
     with zeros and transforms complex numbers, at twice the cost.
     """
 
     @staticmethod
     def forward(ctx: Any, field: Tensor, modes: Modes) -> Tensor:
         ctx.modes = modes
-        return torch.fft.rfftn(field, dim=modes.dims)
+        return modes.forward(field)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         modes: Modes = ctx.modes
-        return torch.fft.irfftn(grads[0] * modes.adjoint, s=modes.shape, dim=modes.dims), None
+        return modes.inverse(grads[0] * modes.adjoint), None
 
 
 def derivative(field: Tensor, axis: int, modes: Modes) -> Tensor:

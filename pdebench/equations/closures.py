@@ -66,8 +66,9 @@ class Smagorinsky(Closure):
 
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
         s = tensors.strain(u_hat, modes)
-        size = tensors.magnitude(s, modes).unsqueeze(-len(modes.shape) - 1)
-        return (-2 * self.width**2 * self.coefficient * size) * s
+        if isinstance(self.coefficient, Tensor):
+            return (-2 * self.width**2 * self.coefficient) * tensors.sized(s, modes)
+        return tensors.sized(s, modes, -2 * self.width**2 * self.coefficient)
 
 
 @final
@@ -103,16 +104,14 @@ class DynamicSmagorinsky(Closure):
 
     def _model(self, u: Tensor, u_hat: Tensor, modes: Modes) -> tuple[Tensor, Tensor]:
         """Return C (...) and |S| S, packed."""
-        dim = len(modes.shape)
         g = response(self.test_filter, self.ratio * self.width, modes).to(u)
         s = tensors.strain(u_hat, modes)
-        sized = tensors.magnitude(s, modes).unsqueeze(-dim - 1) * s
+        sized = tensors.sized(s, modes)
         u_test = modes.inverse(u_hat * g)
         s_test = tensors.strain(u_hat * g, modes)
-        size_test = tensors.magnitude(s_test, modes).unsqueeze(-dim - 1)
         leonard = modes.inverse(modes.forward(tensors.products(u, modes)) * g)
         leonard = leonard - tensors.products(u_test, modes)
-        m = modes.inverse(modes.forward(sized) * g) - self.ratio**2 * size_test * s_test
+        m = modes.inverse(modes.forward(sized) * g) - self.ratio**2 * tensors.sized(s_test, modes)
         m = 2 * self.width**2 * m  # traceless, so the trace of L does not matter
         space = modes.dims
         over = tensors.contracted(m, m, modes).mean(space)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, final, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdebench.equation import Equation
 from pdebench.equations import tensors
@@ -74,26 +74,33 @@ class FilteredNavierStokes(Equation):
         field of u_hat where it is at hand; damping, time: nu |k|^2 and s, for forces that need
         them.
         """
-        kept = modes.kept_slopes if self.dealias == "two_thirds" else None
-        rate = tensors.stress_divergence(self._flux(u_hat, u, modes), modes, kept).neg_()
+        cut, kept = modes, None
+        if self.dealias == "two_thirds":
+            cut, kept = modes.pruned, modes.pruned.kept_slopes
+        rate = tensors.stress_divergence(self._flux(u_hat, u, modes, cut), cut, kept).neg_()
+        if force is None and self.forcing is None:
+            return _widened(cut.project(rate), modes)
+        rate = _widened(rate, modes)
         if force is not None:
             rate = rate + modes.forward(force)
         if self.forcing is not None:
             rate = self.forcing.added(rate, u_hat, modes, damping, time)
         return modes.project(rate)
 
-    def _flux(self, u_hat: Tensor, u: Tensor | None, modes: Modes) -> Tensor:
-        """Return the spectrum of u_i u_j + tau_ij, packed, (..., P, *S_half), not yet cut."""
+    def _flux(self, u_hat: Tensor, u: Tensor | None, modes: Modes, cut: Modes) -> Tensor:
+        """Return the spectrum of u_i u_j + tau_ij, packed, (..., P, *S_half) of ``cut``, of which
+        ``modes`` may have more columns; not yet cut otherwise.
+        """
         pad = self.dealias == "padding"
         fine = modes.padded if pad else modes
         v_hat = resample_spectrum(u_hat, modes.shape, fine.shape) if pad else u_hat
         v = fine.inverse(v_hat) if pad or u is None else u
         total = tensors.products(v, fine)
         tau = self.closure.stress(v, v_hat, fine)
-        flux = fine.forward(total if tau is None else total.add_(tau))
+        total = total if tau is None else total.add_(tau)
         if pad:
-            return resample_spectrum(flux, fine.shape, modes.shape)
-        return flux
+            return resample_spectrum(fine.forward(total), fine.shape, modes.shape)
+        return cut.forward(total)
 
     def tendency(
         self, u: Tensor, viscosity: Tensor | float, modes: Modes, force: Tensor | None = None
@@ -145,6 +152,12 @@ class FilteredNavierStokes(Equation):
         for k in wavenumbers[1:]:
             total = total + k**2
         return -total
+
+
+def _widened(spectrum: Tensor, modes: Modes) -> Tensor:
+    """Return a spectrum with zeros in the columns of ``modes`` that it lacks."""
+    missing = modes.k[-1].shape[-1] - spectrum.shape[-1]
+    return nn.functional.pad(spectrum, (0, missing)) if missing else spectrum
 
 
 def _divergence(u_hat: Tensor, modes: Modes) -> Tensor:
