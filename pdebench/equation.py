@@ -13,6 +13,7 @@ from torch import Tensor
 from pdebench.errors import DataError, SolverError, Unsupported
 
 if TYPE_CHECKING:
+    from pdebench.domain import Domain
     from pdebench.problem import Problem
 
 _INCONSISTENT = 1e-5  # share of |b| in the null space; float32 sums of a million cells reach 1e-6
@@ -109,6 +110,12 @@ class Equation(ABC):
         T = 1 where it is known to be zero of a steady field. Nothing by default.
         """
         return {}
+
+    def prescribed(self, domain: "Domain") -> Tensor:
+        """Return at which nodes the values of u are given, (*S), bool: those of the boundary,
+        unless the equation has them on a part of it.
+        """
+        return domain.boundary
 
     def linear_system(self, problem: "Problem") -> LinearSystem:
         """Return the discrete linear system of the problem; Unsupported where the equation is not

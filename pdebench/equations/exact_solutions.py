@@ -88,6 +88,9 @@ EASY: dict[str, Published] = {
     "allencahn_2d-sin_4": Published(
         "allencahn", lambda x, y: torch.sin(4 * x) * torch.sin(3 * y), _TURN, 24
     ),
+    "advection-sin_2": Published(
+        "advection", lambda x, t, beta=2.0: torch.sin(2 * (x - beta * t)), _TURN, 24, 2.0
+    ),
 }
 
 
@@ -122,4 +125,8 @@ def exact(problem: Published, *axes: Tensor, beta: float | None = None) -> tuple
 def stretched(problem: Published, factor: float) -> Published:
     """Return the problem of u(factor x): every frequency times ``factor``."""
     solution = problem.solution
-    return replace(problem, solution=lambda *x: solution(*(factor * axis for axis in x)))
+
+    def scaled(*x: Tensor, **speed: float) -> Tensor:
+        return solution(*(factor * axis for axis in x), **speed)
+
+    return replace(problem, solution=scaled)

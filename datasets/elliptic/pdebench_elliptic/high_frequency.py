@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ import torch
 from pdebench.atomic import write_atomically
 from pdebench.dataset import Card, Dataset
 from pdebench.domain import Axis, Grid
-from pdebench.equation import Equation
+from pdebench.equations.advection import Advection
 from pdebench.equations.dirichlet import Dirichlet
 from pdebench.equations.exact_solutions import exact, problem_named, stretched
 from pdebench.errors import ConfigError, DataError
@@ -35,17 +35,26 @@ class HighFrequency(Dataset):
     one length of the interval, one random stream per sample.
 
     Args:
-        problem: name of a published problem with an equation of second order.
+        problem: name of a published problem.
         points: nodes per axis, the ends included.
         counts: split -> samples, splits train, valid, test, ood_frequency.
+        sides: where advection has its values: "inflow" (None means it) or, as released, "all"; None
+            for the other equations, which have them on the whole boundary.
     """
 
-    def __init__(self, problem: str, points: int, counts: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        problem: str,
+        points: int,
+        counts: Mapping[str, int],
+        sides: Literal["inflow", "all"] | None = None,
+    ) -> None:
         self._problem = problem_named(problem)
-        if self._problem.equation not in Dirichlet.known:
-            raise ConfigError(
-                f"dataset.problem={problem!r} is no equation of {', '.join(Dirichlet.known)}"
-            )
+        moving = self._problem.equation == "advection"
+        if sides not in ((None, "inflow", "all") if moving else (None,)):
+            expected = "inflow or all" if moving else f"null for {self._problem.equation}"
+            raise ConfigError(f"dataset.sides={sides}, expected {expected}")
+        self._sides = (sides or "inflow") if moving else None
         if points < 8:
             raise ConfigError(f"dataset.points={points}, expected at least 8 nodes")
         known = ("train", "valid", "test", *_SHIFTS)
@@ -58,7 +67,9 @@ class HighFrequency(Dataset):
         self._ready = False
 
     @property
-    def equation(self) -> Equation:
+    def equation(self) -> Advection | Dirichlet:
+        if self._sides is not None:
+            return Advection(self._problem.beta, self._sides)
         return Dirichlet(self._problem.equation)
 
     @property
@@ -67,8 +78,8 @@ class HighFrequency(Dataset):
             name=f"elliptic/{self.name}",
             version=VERSION,
             summary=f"Shifted copies of {self.name}, high frequencies; exact",
-            equation=Dirichlet(self._problem.equation).formula,
-            units={"u": "1", "source": "1/m^2", "boundary": "1"},
+            equation=self.equation.formula,
+            units={"u": "1", "source": "1/s" if self._sides else "1/m^2", "boundary": "1"},
             how="closed form",
             reference="Fang et al., ICLR 2024, arXiv 2311.04465",
             splits=self.counts,
@@ -77,7 +88,9 @@ class HighFrequency(Dataset):
         )
 
     def prepare(self, folder: Path) -> str:
-        described = json.dumps([VERSION, self.name, self.points, self.counts], sort_keys=True)
+        facts = [VERSION, self.name, self.points, self.counts]
+        facts += [self._sides] if self._sides else []
+        described = json.dumps(facts, sort_keys=True)
         write_atomically(folder / "problem.json", described.encode())
         self._ready = True
         return hashlib.sha256(described.encode()).hexdigest()
@@ -96,7 +109,7 @@ class HighFrequency(Dataset):
             for shift in (self._shift(name, i, dim) for i in range(self.counts[name]))
         ]
         u, source = (torch.stack(part).unsqueeze(1) for part in zip(*made, strict=True))
-        boundary = torch.where(grid.boundary, u, 0.0)
+        boundary = torch.where(self.equation.prescribed(grid), u, 0.0)
         inputs = {"source": source, "boundary": boundary}
         return Samples.of(Problem(self.equation, grid, inputs), u)
 

@@ -26,7 +26,7 @@ _SEED = "seed.json"
 class Pinn(IterativeSolver):
     """One network of coordinates per instance, fitted to the equation online.
 
-        loss = <R(u)^2>_inside + lambda <(u - g)^2>_boundary
+        loss = <R(u)^2>_free + lambda <(u - g)^2>_given
 
     at the nodes of the grid, R from `pdebench.equation.Equation.pointwise`. Raissi, Perdikaris and
     Karniadakis, J. Comput. Phys. 378 (2019); with ``scales``, random Fourier features (Wang, Wang,
@@ -123,7 +123,7 @@ class _Fit:
         # x in [-1, 1]: derivatives with respect to the problem's own coordinates carry this factor
         self._rate = (2 / (high - low)).float()
         self._x = (2 * (points - low) / (high - low) - 1).float()
-        self._edge = problem.domain.boundary.flatten().to(given.device)
+        self._edge = problem.equation.prescribed(problem.domain).flatten().to(given.device)
         self._given = given.flatten(1).float()
         self._networks = self._network(len(problem)).to(given.device)
         # All instances start alike, so that an answer does not depend on the batch.
