@@ -1,17 +1,17 @@
 """What Newton's method asks of an equation: residual and slopes at the nodes, and where it fits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pdebench.domain import Grid
 from pdebench.errors import Unsupported
 from pdebench.problem import Problem
 
 Array = NDArray[np.float64]
+Derivatives = Mapping[str, Array]
 
 
 def unsuitable(problem: Problem, least: int) -> str | None:
@@ -28,25 +28,52 @@ def unsuitable(problem: Problem, least: int) -> str | None:
     if "boundary" not in problem.inputs:
         return f"it needs boundary values, the problem has {sorted(problem.inputs)}"
     try:
-        zero = np.zeros(domain.points.shape[0])
-        pointwise(problem.take(slice(0, 1)), zero, [zero] * domain.dim)
+        derivatives(problem.take(slice(0, 1)))
     except Unsupported as error:
         return str(error)
     return None
 
 
-def pointwise(problem: Problem, u: Array, seconds: Sequence[Array]) -> tuple[Array, list[Array]]:
-    """Return R (N,) and its derivatives by u and by every second derivative, at all nodes.
+def derivatives(problem: Problem) -> list[str]:
+    """Return the names of the derivatives that the equation of one problem holds: u_x, u_yy, .."""
+    zero = torch.zeros(1, problem.domain.points.shape[0], dtype=torch.float64)
+    names = [f"u_{axis * times}" for axis in "xyz"[: problem.domain.dim] for times in (1, 2)]
+    jet = {name: zero.clone().requires_grad_() for name in ("u", *names)}
+    total = problem.equation.pointwise(jet, problem).sum()
+    found = torch.autograd.grad(total, [jet[name] for name in names], allow_unused=True)
+    return [name for name, slope in zip(names, found, strict=True) if slope is not None]
 
-    R may hold u and ``seconds``, u_xx, u_yy, .. (N,) each; its Jacobian is diagonal in each of them
-    and taken by automatic differentiation.
+
+def pointwise(problem: Problem, u: Array, along: Derivatives) -> tuple[Array, Array, Derivatives]:
+    """Return R (N,) and its derivatives by u and by every entry of ``along``, at all nodes.
+
+    R may hold u and ``along``, the derivatives u_x, u_yy, .. by name, (N,) each; its Jacobian is
+    diagonal in each of them and taken by automatic differentiation.
     """
-    entries: list[Tensor] = [torch.from_numpy(u).view(1, -1).clone().requires_grad_()]
-    entries += [torch.from_numpy(s.copy()).view(1, -1).requires_grad_() for s in seconds]
-    zero = torch.zeros_like(entries[0])
-    jet = {"u": entries[0]}
-    for name, second in zip("xyz", entries[1:], strict=False):
-        jet |= {f"u_{name}": zero, f"u_{name}{name}": second}
+    given = {"u": u, **along}
+    jet = {n: torch.from_numpy(v.copy()).view(1, -1).requires_grad_() for n, v in given.items()}
     residual = problem.equation.pointwise(jet, problem)
-    slopes = torch.autograd.grad(residual.sum(), entries, materialize_grads=True)
-    return residual.detach()[0].numpy(), [s[0].numpy() for s in slopes]
+    found = torch.autograd.grad(residual.sum(), list(jet.values()), materialize_grads=True)
+    slopes = [slope[0].numpy() for slope in found]
+    return residual.detach()[0].numpy(), slopes[0], dict(zip(along, slopes[1:], strict=True))
+
+
+Misfit = tuple[Array, Array, Derivatives]
+
+
+def shortened(
+    x: Array, change: Array, misfit: Callable[[Array], Misfit], weight: Array | float = 1.0
+) -> tuple[Array, Misfit]:
+    """Return x - t change with its misfit: the first t of 1, 1/2, 1/4, .. at which the norm of the
+    weighted misfit falls, (1 - t / 10^4) times the old; the last of twenty where it never does.
+
+    Armijo, Pacific J. Math. 16 (1966). Without it Newton's method leaves the basin of Allen-Cahn's
+    root where the first step is long.
+    """
+    before, t = np.linalg.norm(weight * misfit(x)[0]), 1.0
+    for _ in range(19):
+        found = misfit(x - t * change)
+        if np.linalg.norm(weight * found[0]) < (1 - 1e-4 * t) * before:
+            return x - t * change, found
+        t /= 2
+    return x - t * change, misfit(x - t * change)

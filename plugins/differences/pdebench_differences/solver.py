@@ -10,8 +10,15 @@ from pdebench.domain import Grid
 from pdebench.errors import ConfigError, Diverged, Unsupported
 from pdebench.problem import Problem, Solution
 from pdebench.solver import Solver, Use
-from pdebench_differences.newton import pointwise, unsuitable
-from pdebench_differences.stencil import second_derivative
+from pdebench_differences.newton import (
+    Array,
+    Misfit,
+    derivatives,
+    pointwise,
+    shortened,
+    unsuitable,
+)
+from pdebench_differences.stencil import derivative
 
 if TYPE_CHECKING:
     from pdebench.task import Task
@@ -21,11 +28,14 @@ if TYPE_CHECKING:
 class FiniteDifferences(Solver):
     """Differences of order p on the problem's nodes, Newton's method, sparse elimination.
 
-        F(u) = R(u, D u) = 0 at inner nodes, u = g on the boundary;   u <- u - F'(u)^{-1} F(u)
+        F(u) = R(u, D u) = 0 at free nodes, u = g where it is given;   u <- u - t F'(u)^{-1} F(u)
 
-    R comes from `pdebench.equation.Equation.pointwise` and may hold u and its second derivatives;
-    its Jacobian is diagonal in each of them and taken by automatic differentiation. LeVeque, Finite
-    Difference Methods (2007), ch. 2.
+    R comes from `pdebench.equation.Equation.pointwise` and may hold u and its first and second
+    derivatives; its Jacobian is diagonal in each of them and taken by automatic differentiation; t
+    is 1 unless |F| would not fall. LeVeque, Finite Difference Methods (2007), ch. 2. Advection is
+    solved in space and time at once: centred, one-sided at the outflow and the final time (a
+    boundary value method; Brugnano and Trigiante, Solving Differential Problems by Multistep
+    Initial and Boundary Value Methods, 1998).
 
     Args:
         order: p, even.
@@ -52,45 +62,54 @@ class FiniteDifferences(Solver):
 
     def solve(self, problem: Problem) -> Solution:
         reason = self._unsuitable(problem)
-        if reason or not isinstance(problem.domain, Grid):
+        if reason:
             raise Unsupported(f"finite_differences: {reason}")
-        operators = self._operators(problem.domain)
+        operators = self._operators(problem)
         given = problem.inputs["boundary"]
         rows = [self._newton(problem.take(slice(b, b + 1)), operators) for b in range(len(given))]
         u = torch.from_numpy(np.stack(rows)).view(len(given), 1, *problem.domain.shape)
         return Solution(u.to(given))
 
-    def _operators(self, domain: Grid) -> list[Any]:
-        """Return d^2/dx_a^2 of every axis, from all nodes to all nodes; zero rows at the ends."""
-        found = []
-        for axis, coordinate in enumerate(domain.axes):
+    def _operators(self, problem: Problem) -> dict[str, Any]:
+        """Return the matrices, from all nodes to all nodes, of the derivatives in the equation."""
+        domain, found = problem.domain, {}
+        assert isinstance(domain, Grid)
+        for name in derivatives(problem.take(slice(0, 1))):
+            axis, times = "xyz".index(name[-1]), len(name) - len("u_")
+            coordinate = domain.axes[axis]
             n = len(coordinate.nodes)
-            inner = second_derivative(n, coordinate.length / (n - 1), self.order)
-            empty = sparse.csr_array((1, n))
-            line = sparse.vstack([empty, inner, empty])
+            line = derivative(n, coordinate.length / (n - 1), self.order, times)
             before, after = (
                 sparse.eye_array(int(np.prod(part)))
                 for part in (domain.shape[:axis], domain.shape[axis + 1 :])
             )
-            found.append(sparse.kron(sparse.kron(before, line), after).tocsr())
+            found[name] = sparse.kron(sparse.kron(before, line), after).tocsr()
         return found
 
-    def _newton(self, problem: Problem, operators: list[Any]) -> np.ndarray:
+    def _newton(self, problem: Problem, operators: dict[str, Any]) -> np.ndarray:
         from scipy.sparse.linalg import splu
 
-        edge = problem.domain.boundary.flatten().numpy()
-        inner = np.flatnonzero(~edge)
-        u = problem.inputs["boundary"].double().flatten().cpu().numpy().copy()
+        free = np.flatnonzero(~problem.equation.prescribed(problem.domain).flatten().numpy())
+        given = problem.inputs["boundary"].double().flatten().cpu().numpy().copy()
+
+        def misfit(inner: Array) -> Misfit:
+            u = given.copy()
+            u[free] = inner
+            along = {name: operator @ u for name, operator in operators.items()}
+            residual, own, slopes = pointwise(problem, u, along)
+            return residual[free], own, slopes
+
+        u = given[free]
+        residual, own, slopes = misfit(u)
         for _ in range(self.steps):
-            residual, slopes = pointwise(problem, u, [op @ u for op in operators])
-            jacobian = sparse.diags_array(slopes[0])
-            for slope, operator in zip(slopes[1:], operators, strict=True):
-                jacobian = jacobian + sparse.diags_array(slope) @ operator
-            square = jacobian.tocsr()[inner][:, inner].tocsc()
-            step = splu(square).solve(residual[inner])
+            jacobian = sparse.diags_array(own)
+            for name, operator in operators.items():
+                jacobian = jacobian + sparse.diags_array(slopes[name]) @ operator
+            step = splu(jacobian.tocsr()[free][:, free].tocsc()).solve(residual)
             if not np.isfinite(step).all():
                 raise Diverged("finite_differences: Newton's step is not finite")
-            u[inner] -= step
             if np.abs(step).max(initial=0.0) <= self.tolerance * max(np.abs(u).max(), 1.0):
-                return u
+                given[free] = u - step
+                return given
+            u, (residual, own, slopes) = shortened(u, step, misfit)
         raise Diverged(f"finite_differences: Newton's method did not end in {self.steps} steps")

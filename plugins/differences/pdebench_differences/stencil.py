@@ -1,4 +1,4 @@
-"""Second derivatives on uniform nodes, of any order of accuracy up to the boundary."""
+"""Derivatives on uniform nodes, of any order of accuracy up to the boundary."""
 
 import math
 from typing import Any
@@ -18,18 +18,23 @@ def weights(offsets: np.ndarray, derivative: int) -> np.ndarray:
     return np.linalg.solve(moments, right)
 
 
-def second_derivative(points: int, spacing: float, order: int) -> Any:
-    """Return the matrix (n - 2, n) of u_xx at inner nodes: ``order`` + 1 centred points, one more
-    near an end, so that the order holds everywhere.
+def derivative(points: int, spacing: float, order: int, times: int = 2) -> Any:
+    """Return the matrix (n, n) of the first or second (``times``) derivative at all nodes.
+
+    ``order`` + 1 centred points; near an end ``order`` + ``times``, so that the order holds
+    everywhere.
     """
     reach = order // 2
+    known: dict[tuple[int, int], np.ndarray] = {}
     rows, columns, values = [], [], []
-    for i in range(1, points - 1):
+    for i in range(points):
         centred = i - reach >= 0 and i + reach < points
-        count = order + 1 if centred else min(order + 2, points)
+        count = order + 1 if centred else min(order + times, points)
         first = min(max(i - count // 2, 0), points - count)
-        offsets = np.arange(first, first + count) - i
-        rows += [i - 1] * count
+        place = (first - i, count)
+        if place not in known:
+            known[place] = weights(np.arange(first, first + count) - i, times) / spacing**times
+        rows += [i] * count
         columns += list(range(first, first + count))
-        values += list(weights(offsets, 2) / spacing**2)
-    return sparse.csr_array((values, (rows, columns)), shape=(points - 2, points))
+        values += list(known[place])
+    return sparse.csr_array((values, (rows, columns)), shape=(points, points))

@@ -9,7 +9,7 @@ import pytest
 from hydra.utils import instantiate
 from pdebench_differences.extension import FourierExtension
 from pdebench_differences.solver import FiniteDifferences
-from pdebench_differences.stencil import second_derivative, weights
+from pdebench_differences.stencil import derivative, weights
 from pdebench_elliptic.high_frequency import HighFrequency
 
 from pdebench.config import compose
@@ -26,14 +26,16 @@ def high_frequency(problem: str, points: int, folder: Path) -> HighFrequency:
     return data
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
-def test_polynomials_are_differentiated_exactly(order: int) -> None:
+def test_polynomials_are_differentiated_exactly(order: int, times: int) -> None:
     n, h = 20, 0.1
     x = h * np.arange(n)
-    matrix = second_derivative(n, h, order)
-    for degree in range(order + 2):
-        exact = degree * (degree - 1) * x ** max(degree - 2, 0)
-        assert np.allclose(matrix @ x**degree, exact[1:-1], atol=1e-7 * max(1, abs(exact).max()))
+    matrix = derivative(n, h, order, times)
+    for degree in range(order + times):
+        factor = degree if times == 1 else degree * (degree - 1)
+        exact = factor * x ** max(degree - times, 0)
+        assert np.allclose(matrix @ x**degree, exact, atol=1e-7 * max(1, abs(exact).max()))
 
 
 def test_textbook_stencils() -> None:
@@ -61,6 +63,23 @@ def test_two_dimensions(tmp_path: Path) -> None:
         u = FiniteDifferences(2).solve(samples.problem).u
         errors.append(float((u - samples.target).norm() / samples.target.norm()))
     assert abs(math.log2(errors[0] / errors[1]) - 2) < 0.2
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_advection_in_space_and_time_at_once(order: int, tmp_path: Path) -> None:
+    errors = []
+    for points in (41, 81):
+        samples = high_frequency("advection-sin_2", points, tmp_path).split("test")[:1]
+        u = FiniteDifferences(order).solve(samples.problem).u
+        errors.append(float((u - samples.target).norm() / samples.target.norm()))
+    assert abs(math.log2(errors[0] / errors[1]) - order) < 0.3, errors
+
+
+def test_long_steps_of_newton_are_shortened(tmp_path: Path) -> None:
+    """Gauss-Newton without a search left the basin here: largest entries grew to 1800."""
+    samples = high_frequency("allencahn_1d-sin_8", 40, tmp_path).split("test")[:2]
+    u = FourierExtension(stretch=1.5).solve(samples.problem).u
+    assert float((u - samples.target).norm() / samples.target.norm()) < 1e-10
 
 
 def test_newton_that_does_not_end_is_reported(tmp_path: Path) -> None:
@@ -92,7 +111,12 @@ def test_configuration_makes_it() -> None:
 
 @pytest.mark.parametrize(
     ("problem", "points"),
-    [("poisson_1d-sin_10", 80), ("allencahn_1d-sin_8", 80), ("allencahn_2d-sin_4", 40)],
+    [
+        ("poisson_1d-sin_10", 80),
+        ("allencahn_1d-sin_8", 80),
+        ("allencahn_2d-sin_4", 28),
+        ("advection-sin_2", 30),
+    ],
 )
 def test_collocation_beats_every_order(problem: str, points: int, tmp_path: Path) -> None:
     """Faster than any power of h: far below differences of order 8 on the same nodes."""
@@ -101,7 +125,7 @@ def test_collocation_beats_every_order(problem: str, points: int, tmp_path: Path
         float((solver.solve(samples.problem).u - samples.target).norm() / samples.target.norm())
         for solver in (FourierExtension(), FiniteDifferences(8))
     ]
-    assert errors[0] < 1e-5 and errors[0] < errors[1] / 10, errors
+    assert errors[0] < 1e-3 and errors[0] < errors[1] / 10, errors
 
 
 def test_collocation_keeps_the_rules(tmp_path: Path) -> None:
