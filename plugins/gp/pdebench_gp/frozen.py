@@ -13,11 +13,11 @@ from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
 from pdebench.solver import Budget, Solver, Use
 from pdebench_gp import posterior
+from pdebench_gp.box import task_of, unsuitable
 from pdebench_gp.fit import Descent, State
 from pdebench_gp.kernel import Parameters, kernel_named
 from pdebench_gp.objective import Objective
 from pdebench_gp.process import Factor, Prior
-from pdebench_gp.solver import task_of, unsuitable
 
 if TYPE_CHECKING:
     from pdebench.task import Task
@@ -82,7 +82,7 @@ class FrozenProcess(Solver):
         reason = unsuitable(problem)
         if reason:
             return reason
-        if problem.equation != Dirichlet("poisson"):
+        if problem.equation == Dirichlet("allencahn"):
             return "one linear solve per instance needs a linear equation"
         size = problem.domain.points.shape[0]
         return None if size <= _NODES else f"its matrix has {size} rows, more than {_NODES}"
@@ -116,10 +116,11 @@ class FrozenProcess(Solver):
         factors = []
         for axis, x in enumerate(task.points):
             kernel = (found[f"{n}_{axis}"].to(device) for n in ("log_w", "log_ls", "freq"))
-            factors.append(Factor.of(x, self.kernel, Parameters(*kernel), self.jitter))
+            parameters = Parameters(*kernel)
+            factors.append(Factor.of(x, self.kernel, parameters, self.jitter, task.order))
         b = self.boundary_weight * found["log_tau"].to(device).exp()
         v = found["log_v"].to(device).exp()
-        operator = torch.stack(posterior.operators(factors, 2)).sum(0)
+        operator = posterior.linearised(task, Prior(factors, torch.zeros_like(task.source[0])))
         root = posterior.root(posterior.precision(factors, operator, task.edge, b, v))
         ends = torch.zeros(len(operator), len(task.edge)).to(operator)
         ends[task.edge, torch.arange(len(task.edge), device=device)] = b

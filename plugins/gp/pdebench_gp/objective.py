@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -12,33 +12,32 @@ from pdebench.errors import ConfigError
 from pdebench_gp.kernel import Kernel, Parameters
 from pdebench_gp.process import Factor, Prior, uniform
 
-Residual = Callable[[Prior, Tensor, float], Tensor]
+Linear = Callable[[Prior, float], Tensor]
 
 
-def _cubic(u: Tensor) -> Tensor:
+def cubic(u: Tensor) -> Tensor:
+    """Return u (u^2 - 1), what Allen-Cahn adds to the Laplacian."""
     return u * (u.square() - 1)
 
 
-def _laplace(prior: Prior) -> Tensor:
+def _laplace(prior: Prior, beta: float) -> Tensor:
     parts = [prior.derivative(axis, 2) for axis in range(len(prior.factors))]
     return torch.stack(parts).sum(0)
 
 
-RESIDUALS: Mapping[str, Residual] = {
-    "poisson": lambda prior, source, beta: _laplace(prior) - source,
-    "allencahn": lambda prior, source, beta: _laplace(prior) + _cubic(prior.values) - source,
-    "advection": lambda prior, source, beta: (
-        beta * prior.derivative(0, 1) + prior.derivative(1, 1) - source
-    ),
+LINEAR: Mapping[str, Linear] = {
+    "poisson": _laplace,
+    "allencahn": _laplace,
+    "advection": lambda prior, beta: beta * prior.derivative(0, 1) + prior.derivative(1, 1),
 }
 
 
-def residual_named(equation: str) -> Residual:
-    """Return the residual of ``poisson``, ``allencahn`` or ``advection``; ``_1d`` may follow."""
+def equation_named(equation: str) -> str:
+    """Return ``poisson``, ``allencahn`` or ``advection``, of names that ``_1d`` may follow."""
     name = equation.partition("_")[0]
-    if name not in RESIDUALS:
-        raise ConfigError(f"equation={equation!r}, expected one of {', '.join(RESIDUALS)}")
-    return RESIDUALS[name]
+    if name not in LINEAR:
+        raise ConfigError(f"equation={equation!r}, expected one of {', '.join(LINEAR)}")
+    return name
 
 
 def faces(shape: tuple[int, ...], corners_twice: bool = True) -> Tensor:
@@ -69,9 +68,11 @@ class Task:
         points: nodes of every axis.
         source: f at the nodes, (.., *S); axes in front are instances.
         boundary: values at the boundary nodes, (.., Nb).
-        equation: name of the residual.
+        equation: poisson, allencahn or advection.
         beta: speed of advection.
         where: positions of the boundary nodes in the list of nodes, (Nb,); None for `faces`.
+        below: values (.., *S) of a frozen process that the one sought is added to; source and
+            boundary are what it leaves.
     """
 
     points: tuple[Tensor, ...]
@@ -80,6 +81,17 @@ class Task:
     equation: str
     beta: float = 1.0
     where: Tensor | None = None
+    below: Tensor | None = None
+
+    @property
+    def kind(self) -> str:
+        """The equation's name without its dimension."""
+        return equation_named(self.equation)
+
+    @property
+    def order(self) -> int:
+        """The equation's order."""
+        return 1 if self.kind == "advection" else 2
 
     @property
     def edge(self) -> Tensor:
@@ -92,6 +104,29 @@ class Task:
     def instances(self) -> tuple[int, ...]:
         """Shape of the axes in front of the nodes'."""
         return tuple(self.source.shape[: self.source.ndim - len(self.points)])
+
+    def total(self, u: Tensor) -> Tensor:
+        """Return u, and what lies below it."""
+        return u if self.below is None else u + self.below
+
+    def residual(self, prior: Prior) -> Tensor:
+        """Return the equation's residual of the conditional mean, at the nodes."""
+        residual = LINEAR[self.kind](prior, self.beta) - self.source
+        return residual + cubic(self.total(prior.values)) if self.kind == "allencahn" else residual
+
+    def above(self, frozen: Prior) -> "Task":
+        """Return the task of a second process that is added to a frozen first one.
+
+        Boundary and equation see the sum, the prior is the second one's alone; the released
+        program's second stage ("extra GP").
+        """
+        flat = frozen.values.flatten(len(self.instances))
+        return replace(
+            self,
+            source=self.source - LINEAR[self.kind](frozen, self.beta),
+            boundary=self.boundary - flat[..., self.edge],
+            below=frozen.values,
+        )
 
     def gaps(self, u: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
         """Return sum (u_b - g)^2 and sum residual^2, (..,) each."""
@@ -144,8 +179,7 @@ class Objective:
         self.task, self.kernel, self.jitter = task, kernel, jitter
         self.boundary_weight, self.determinant = boundary_weight, determinant
         self.sparsity = sparsity
-        self._residual = residual_named(task.equation)
-        self._order = 1 if task.equation.startswith("advection") else 2
+        self._order = task.order
         self._even = [uniform(x) for x in task.points]
 
     def prior(self, u: Tensor, axes: Sequence[Parameters]) -> Prior:
@@ -159,8 +193,7 @@ class Objective:
     def terms(self, u: Tensor, axes: Sequence[Parameters], log_tau: Tensor, log_v: Tensor) -> Terms:
         """Return the objective at free values u and parameters."""
         task, prior = self.task, self.prior(u, axes)
-        residual = self._residual(prior, task.source, task.beta)
-        boundary_gap, equation_gap = task.gaps(u, residual)
+        boundary_gap, equation_gap = task.gaps(u, task.residual(prior))
         loss = -prior.log_density
         if self.determinant:
             loss = loss + 0.5 * prior.logdet
@@ -176,27 +209,3 @@ class Objective:
 def _gaussian(count: int, log_precision: Tensor, gap: Tensor) -> Tensor:
     """Log density of ``count`` normal deviations whose squares sum to ``gap``."""
     return count / 2 * log_precision - 0.5 * log_precision.exp() * gap
-
-
-def second_stage(
-    task: Task,
-    frozen: Prior,
-    extra: Prior,
-    log_tau: Tensor,
-    log_v: Tensor,
-    boundary_weight: float = 200.0,
-) -> Terms:
-    """Return the objective of a second process that is added to a frozen first one.
-
-    The prior is the second one's alone; boundary and (linear) equation see the sum.
-    """
-    total = frozen.values + extra.values
-    laplace = _laplace(frozen) + _laplace(extra)
-    residual = laplace - task.source
-    if task.equation.startswith("allencahn"):
-        residual = residual + _cubic(total)
-    boundary_gap, equation_gap = task.gaps(total, residual)
-    loss = -extra.log_density + 0.5 * extra.logdet
-    loss = loss - boundary_weight * _gaussian(len(task.boundary), log_tau, boundary_gap)
-    loss = loss - _gaussian(total.numel(), log_v, equation_gap)
-    return Terms(loss, boundary_gap, equation_gap, extra)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdebench_gp.process import Factor
+from pdebench_gp.objective import Task
+from pdebench_gp.process import Factor, Prior
 
 _JITTERS = (0.0, 1e-14, 1e-12, 1e-10, 1e-8)  # of the largest diagonal entry, where round-off bites
 
@@ -28,6 +29,19 @@ def operators(factors: Sequence[Factor], order: int) -> list[Tensor]:
         eyes = [torch.eye(len(f.points), dtype=line.dtype, device=line.device) for f in factors]
         found.append(kron([line if a == axis else eyes[a] for a in range(len(factors))]))
     return found
+
+
+def linearised(task: Task, prior: Prior) -> Tensor:
+    """Return the equation's linear operator on all nodes, (N, N), of one instance; for Allen-Cahn
+    its linearisation lap + 3 u^2 - 1 at the values of the process.
+    """
+    parts = operators(prior.factors, task.order)
+    if task.kind == "advection":
+        return task.beta * parts[0] + parts[1]
+    total = torch.stack(parts).sum(0)
+    if task.kind == "allencahn":
+        total = total + torch.diag((3 * task.total(prior.values).square() - 1).flatten())
+    return total
 
 
 def precision(

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pdebench.equations.exact_solutions import PROBLEMS, exact
 from pdebench_gp.fit import State, run
-from pdebench_gp.kernel import KERNELS, Kernel, Parameters, kernel_named
-from pdebench_gp.objective import Objective, Task, Terms, edges, second_stage
+from pdebench_gp.kernel import KERNELS, Parameters, kernel_named
+from pdebench_gp.objective import Objective, Task, Terms, edges
 from pdebench_gp.process import Factor, Prior
 
 Array = NDArray[Any]
@@ -195,25 +195,20 @@ def _extra(meta: Mapping[str, Any], t: dict[str, Tensor]) -> dict[str, Tensor]:
     """The second stage: a plain process with one component on top of a frozen first one."""
     task, jitter = _task(meta, t), float(meta["jitter"])
     first, second = (kernel_named(meta[key]) for key in ("kernel", "kernel_extra"))
-    frozen = _one(task, first, _parameters(t), t["u"], jitter)
+    frozen = Prior([Factor.of(task.points[0], first, _parameters(t), jitter)], t["u"])
     names = ("u", "log_tau", "log_v", "log_w", "log_ls")
     leaves = {name: t[f"extra_{name}"].clone().requires_grad_() for name in names}
     axis = Parameters(leaves["log_w"], leaves["log_ls"], torch.zeros_like(leaves["log_w"]))
-    extra = _one(task, second, axis, leaves["u"], jitter)
-    weight = float(meta["llk_weight"])
-    terms = second_stage(task, frozen, extra, leaves["log_tau"], leaves["log_v"], weight)
+    objective = Objective(task.above(frozen), second, jitter, float(meta["llk_weight"]))
+    terms = objective.terms(leaves["u"], [axis], leaves["log_tau"], leaves["log_v"])
     slopes = torch.autograd.grad(terms.loss, list(leaves.values()), retain_graph=True)
     found = {
         "loss": terms.loss,
         "boundary_gap": terms.boundary_gap,
         "equation_gap": terms.equation_gap,
-        "prediction": frozen.mean(t["x_test"]) + extra.mean(t["x_test"]),
+        "prediction": frozen.mean(t["x_test"]) + terms.prior.mean(t["x_test"]),
     }
     return found | {f"grad_extra_{n}": s for n, s in zip(names, slopes, strict=True)}
-
-
-def _one(task: Task, kernel: Kernel, axis: Parameters, u: Tensor, jitter: float) -> Prior:
-    return Prior([Factor.of(task.points[0], kernel, axis, jitter)], u)
 
 
 def _problems(meta: Mapping[str, Any], t: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import torch
 from pdebench_gp import posterior
 from pdebench_gp.fit import State, run
 from pdebench_gp.kernel import KERNELS, Kernel, Parameters, StudentT, kernel_named, start
-from pdebench_gp.objective import Objective, Task, faces, residual_named
+from pdebench_gp.objective import Objective, Task, equation_named, faces
 from pdebench_gp.process import Factor, Prior, uniform
 from scipy.integrate import quad
 from scipy.stats import t as student
@@ -217,7 +217,7 @@ def test_wrong_names_list_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="kernel='RBF', expected one of Matern52_Cos_1d"):
         kernel_named("RBF")
     with pytest.raises(ConfigError, match="equation='heat', expected one of poisson"):
-        residual_named("heat")
+        equation_named("heat")
     with pytest.raises(ConfigError, match="problem='sine', expected one of poisson_1d-single_sin"):
         problem_named("sine")
 
@@ -318,3 +318,24 @@ def test_jitter_is_raised_in_steps_and_then_refused() -> None:
     assert float(raised.jitter) > 1e-17
     with pytest.raises(SolverError, match=r"40 nodes .* jitter up to .* 9\.36e-14 .* length"):
         Factor.of(x, kernel, long, 1e-17)
+
+
+@pytest.mark.parametrize("equation", ["poisson", "allencahn"])
+def test_a_second_process_starts_where_the_first_ends(equation: str) -> None:
+    """With zero values its gaps are the first one's, and the two add up in the equation."""
+    x = torch.linspace(0, 1, 12).double()
+    given = torch.tensor([0.3, -0.2]).double()
+    task = Task((x,), torch.cos(4 * x), given, equation)
+    first = Objective(task, KERNELS["SE_Cos_1d"])
+    zero = torch.zeros(()).double()
+    terms = first.terms(torch.sin(x), [parameters()], zero, zero)
+    above = Objective(task.above(terms.prior), KERNELS["Matern52_1d"])
+    plain = start(1, 0.0, x)
+    second = above.terms(torch.zeros(12).double(), [plain], zero, zero)
+    assert float(second.boundary_gap) == pytest.approx(float(terms.boundary_gap), rel=1e-10)
+    assert float(second.equation_gap) == pytest.approx(float(terms.equation_gap), rel=1e-10)
+    added = above.terms(0.1 * torch.cos(x), [plain], zero, zero)
+    whole = torch.sin(x) + 0.1 * torch.cos(x)
+    residual = terms.prior.derivative(0, 2) + added.prior.derivative(0, 2) - task.source
+    residual = residual + whole * (whole.square() - 1) * (equation == "allencahn")
+    assert float(added.equation_gap) == pytest.approx(float(residual.square().sum()), rel=1e-10)

@@ -7,10 +7,13 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from pdebench_elliptic.high_frequency import HighFrequency
+from pdebench_gp.box import take, task_of
 from pdebench_gp.frozen import FrozenProcess
+from pdebench_gp.objective import Objective
 from pdebench_gp.solver import GaussianProcess
 
 from pdebench.config import compose
+from pdebench.equations.exact_solutions import PROBLEMS
 from pdebench.errors import ConfigError
 from pdebench.metrics.errors import relative_l2
 from pdebench.solver import Budget
@@ -19,6 +22,9 @@ from pdebench.testing import check_solver
 from pdebench.testing.problems import conformance_tasks
 
 COUNTS = {"train": 2, "valid": 1, "test": 2}
+EXPERIMENTS = sorted(
+    path.stem for path in (Path(__file__).parents[1] / "pdebench_gp/conf/experiment/gp").iterdir()
+)
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +116,78 @@ def test_frozen_kernels_solve_many_sources(tmp_path: Path) -> None:
 
 def test_frozen_kernels_keep_the_rules(task: Task) -> None:
     check_solver("gp_frozen", "solver.components=4", "solver.steps=40", tasks=(task,))
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    data = HighFrequency("advection-sin_2", 12, COUNTS)
+    data.prepare(tmp_path_factory.mktemp("advection"))
+    return Task("elliptic/advection", data, (relative_l2,), batch=2)
+
+
+def test_advection_keeps_the_rules(moving: Task) -> None:
+    check_solver("gp", "solver.components=3", "solver.steps=20", "solver.every=10", tasks=(moving,))
+    check_solver("gp_frozen", "solver.components=3", "solver.steps=20", tasks=(moving,))
+
+
+def test_advection_knows_the_values_where_waves_enter(moving: Task) -> None:
+    problem = moving.samples("test").problem
+    task = task_of(problem)
+    given = torch.zeros(12 * 12, dtype=torch.bool)
+    given[task.edge] = True
+    assert torch.equal(given.view(12, 12), problem.equation.prescribed(problem.domain))
+    assert task.beta == 2.0 and task.order == 1
+
+
+@pytest.mark.parametrize("name", ["task", "moving"])
+def test_frozen_answers_are_stationary(name: str, request: pytest.FixtureRequest) -> None:
+    """At the answer of the linear solve the objective's slope in u vanishes, of both equations."""
+    asked = request.getfixturevalue(name)
+    solver = FrozenProcess("SE_Cos_1d", 4, 2.0, jitter=1e-4, steps=150)
+    solver.fit(asked.samples("train"), asked.samples("valid"), Budget(epochs=1))
+    problem = asked.samples("test")[:1].problem
+    solver.prepare(problem)
+    assert solver._fitted is not None and solver._ready is not None
+    factors, root, ends, operator, _ = solver._ready
+    task = take(task_of(problem), 0)
+    right = ends @ task.boundary + operator @ task.source.flatten()
+    u = torch.cholesky_solve(right[:, None], root)[:, 0].view(task.source.shape)
+    axes = [factor.parameters for factor in factors]
+    objective = Objective(task, solver.kernel, 1e-4)
+    slopes = []
+    for values in (u, torch.randn(u.shape, generator=torch.Generator().manual_seed(0)).double()):
+        values.requires_grad_()
+        log_tau, log_v = solver._fitted["log_tau"], solver._fitted["log_v"]
+        loss = objective.terms(values, axes, log_tau, log_v).loss
+        slopes.append(float(torch.autograd.grad(loss, values)[0].norm()))
+    assert slopes[0] < 1e-6 * slopes[1]
+
+
+def test_a_second_process_corrects_the_first(task: Task) -> None:
+    """The steps before the change are those of one process; every instance goes its own way."""
+    problem = task.samples("test").problem
+
+    def answers(**changes) -> list[torch.Tensor]:
+        solver = GaussianProcess("SE_Cos_1d", 4, 2.0, steps=60, every=10, **changes)
+        return [step.u for step in solver.iterate(problem)]
+
+    one, two = answers(), answers(change_point=0.5)
+    assert [torch.equal(a, b) for a, b in zip(one, two, strict=True)] == [True] * 3 + [False] * 3
+    solver = GaussianProcess("SE_Cos_1d", 4, 2.0, steps=60, change_point=0.5)
+    both = solver.solve(problem)
+    alone = solver.solve(problem.take(slice(1, 2)))
+    assert both.spread is not None and bool((both.spread > 0).all())
+    assert torch.allclose(alone.u[0], both.u[1], rtol=1e-6, atol=1e-9)
+    for share in (0.0, 1.0):
+        with pytest.raises(ConfigError, match=r"solver\.change_point="):
+            GaussianProcess(change_point=share)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_published_settings_compose(name: str) -> None:
+    config = compose([f"experiment=gp/{name}"])
+    data = instantiate(config.dataset, _convert_="all")
+    published = PROBLEMS[data.name]
+    assert data.points == published.points
+    solver = instantiate(config.solver, _convert_="all")
+    assert solver.components == 30 and solver.jitter == 1e-6
