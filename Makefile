@@ -8,6 +8,8 @@ EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 DEMO := leaderboards/demo
 LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.25,spectral_n16_h0.5,spectral_n8_h0.5,crank_nicolson
 SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
+MULTISCALE := track=tiny threads=1 'task.evaluate=[test]' task.batch=4
+STEPS := 'solver.steps=choice(2000)' 'solver.every=choice(100)'
 TURBULENCE := track=small threads=1 track.budget.epochs=6
 ROLLOUTS := track.budget.epochs=null track.budget.seconds=40
 export PDEBENCH_STORE ?= $(CURDIR)/.store
@@ -75,20 +77,30 @@ study-operators: install ## FNO, T1, LSM and MgNO on six tasks, three seeds, equ
 	$(BIN)/pdebench board --out leaderboards/operators --title "FNO, T1, LSM and MgNO"
 	$(BIN)/python benchmarks/studies/operators.py --out leaderboards/operators
 
-study-pressure: install ## learned directions against classical solvers on pressure systems, about 20 minutes: leaderboards/pressure
+study-pressure: install ## learned directions against classical solvers on pressure systems, by size, about 40 minutes: leaderboards/pressure
 	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=4 \
 	  'solver.tolerance=choice(1e-6)' solver=cg,jacobi_cg,ic_cg,amg_cg,deflated_cg,poisson_cg,deepcg
-	$(BIN)/pdebench run task=turbulence/pressure track=tiny threads=1 track.budget.epochs=4 solver=direct
+	$(BIN)/pdebench run task=turbulence/pressure track=tiny threads=1 seed=0 track.budget.epochs=4 solver=direct
 	$(BIN)/pdebench board --task turbulence/pressure --out leaderboards/pressure --title "Pressure systems"
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
+	$(BIN)/python benchmarks/studies/pressure_iterations.py
 
 study-multiscale: install ## Gaussian processes, PINNs, collocation and differences on high frequencies, about 15 minutes
-	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0 \
-	  solver=differences_2,differences_4,differences_8,fourier_extension,gp_frozen
-	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0 \
-	  'solver.steps=choice(2000)' 'solver.every=choice(100)' solver=gp,gp_student,gp_matern,gp_se
-	$(BIN)/pdebench run -m task=elliptic/poisson_1d track=tiny threads=1 'task.evaluate=[test]' seed=0,1,2 \
-	  'solver.steps=choice(2000)' 'solver.every=choice(100)' solver=pinn,pinn_fourier
-	$(BIN)/pdebench board --task 'elliptic/poisson_1d' --out leaderboards/multiscale --title "High frequencies"
+	$(BIN)/pdebench run -m $(MULTISCALE) solver=differences_2,differences_4,differences_8,fourier_extension \
+	  task=elliptic/poisson_1d,elliptic/allencahn_1d,elliptic/poisson_2d,elliptic/advection_1d
+	$(BIN)/pdebench run -m $(MULTISCALE) solver=gp_frozen task=elliptic/poisson_1d,elliptic/allencahn_1d
+	$(BIN)/pdebench run -m $(MULTISCALE) solver=gp_frozen 'solver.freq_scale=choice(1.0)' trials=3 \
+	  task=elliptic/poisson_2d,elliptic/advection_1d
+	$(BIN)/pdebench run -m $(MULTISCALE) $(STEPS) trials=1 solver=gp,gp_student,gp_matern,gp_se \
+	  task=elliptic/poisson_1d,elliptic/allencahn_1d
+	$(BIN)/pdebench run -m $(MULTISCALE) $(STEPS) 'solver.freq_scale=choice(1.0)' trials=3 solver=gp,gp_student,gp_se \
+	  task=elliptic/poisson_2d,elliptic/advection_1d
+	$(BIN)/pdebench run -m $(MULTISCALE) $(STEPS) trials=1 solver=pinn,pinn_fourier seed=0,1,2 \
+	  task=elliptic/poisson_1d,elliptic/allencahn_1d
+	$(BIN)/pdebench run -m $(MULTISCALE) 'solver.steps=choice(500)' 'solver.every=choice(50)' trials=1 solver=pinn,pinn_fourier \
+	  task=elliptic/poisson_2d,elliptic/advection_1d
+	$(BIN)/pdebench board --task 'elliptic/*_?d' --out leaderboards/multiscale --title "High frequencies"
+	$(BIN)/python benchmarks/studies/multiscale.py
 
 claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
 	$(BIN)/python -m pdebench.leaderboard.ledger

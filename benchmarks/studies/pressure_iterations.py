@@ -1,15 +1,17 @@
 """Iterations and seconds of learned and classical directions on pressure systems of three sizes.
 
-    make study-pressure && python benchmarks/studies/pressure_iterations.py [--threads 1]
+    python benchmarks/studies/pressure_iterations.py [--threads 1]       # or make study-pressure
 
 The networks are those that ``make study-pressure`` trained at 16^3 without obstacles, one per seed,
 read from the store (PDEBENCH_STORE); Kaneda et al., ICML 2023, trained at 64^3 and 128^3 on a GPU,
 with 20,000 vectors and 2,000,000 updates. They are asked for boxes with spheres and for winding
 plates at 16^3, 32^3 and 64^3 (there the first seed alone, spheres alone). Iterations are those
-until the true relative residual is below 1e-4 and 1e-6; seconds include the preconditioner, built
+until the true relative residual is below 1e-4 and 1e-6; seconds are those of the processor, which
+with one thread do not count what else the machine does, and include the preconditioner, built
 anew for every matrix. Intervals: 95 %, bootstrap over seeds and systems.
 
-Writes iterations.json and iterations.svg into leaderboards/pressure, after every group of systems.
+Writes iterations.json into leaderboards/pressure after every group of systems, and from it, by
+``pressure_report.py``, iterations.md and iterations.png.
 """
 
 import argparse
@@ -21,10 +23,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from hydra.utils import instantiate
 from pdebench_turbulence.pressure import Pressure
+from pressure_report import FOLDER, interval, write
 
 from pdebench.atomic import write_atomically
 from pdebench.config import compose
@@ -36,9 +38,8 @@ from pdebench.solver import IterativeSolver
 
 CLASSICAL = ("cg", "jacobi_cg", "ic_cg", "deflated_cg", "amg_cg", "poisson_cg")
 KINDS = {"test": "spheres and boxes", "ood_plates": "plates"}
-ROWS = {16: 4, 32: 2, 64: 1}  # systems per kind of obstacles
+ROWS = {16: 4, 32: 2, 64: 2}  # systems per kind of obstacles
 LEVELS = (1e-4, 1e-6)
-FOLDER = Path(__file__).parents[2] / "leaderboards/pressure"
 Run = dict[str, list[float | None]]
 
 
@@ -75,9 +76,9 @@ def run(solver: IterativeSolver, problem: Problem) -> Run:
     spent, count = 0.0, -1
     steps = solver.iterates(problem)
     while iterations[-1] is None:
-        began = time.perf_counter()
+        began = time.process_time()
         step = next(steps, None)
-        spent += time.perf_counter() - began
+        spent += time.process_time() - began
         if step is None:
             break
         x, count = step.u, count + 1
@@ -89,27 +90,16 @@ def run(solver: IterativeSolver, problem: Problem) -> Run:
     return {"iterations": iterations, "seconds": seconds}
 
 
-def interval(table: np.ndarray) -> list[float]:
-    """Return mean, low, high over seeds and systems of (seeds, systems)."""
-    random = np.random.default_rng(0)
-    means = []
-    for _ in range(2000):
-        rows = table[random.integers(0, len(table), len(table))]
-        means.append(rows[:, random.integers(0, table.shape[1], table.shape[1])].mean())
-    low, high = np.quantile(means, [0.025, 0.975])
-    return [float(table.mean()), float(low), float(high)]
-
-
 def summary(runs: list[list[Run]]) -> dict[str, Any]:
-    """Return intervals of iterations and seconds to every level from runs[seed][system]."""
+    """Return values and intervals of iterations and seconds to every level, runs[seed][system]."""
     found: dict[str, Any] = {"systems": len(runs[0]), "seeds": len(runs)}
     for what in ("iterations", "seconds"):
         for place, level in enumerate(LEVELS):
             values = [[r[what][place] for r in seed] for seed in runs]
             missed = sum(v is None for seed in values for v in seed)
-            entry: dict[str, Any] = {"not_reached": missed}
+            entry: dict[str, Any] = {"not_reached": missed, "values": values}
             if not missed:
-                mean, low, high = interval(np.array(values, float))
+                mean, low, high = interval(values)
                 entry |= {"mean": mean, "low": low, "high": high}
             found[f"{what}_to_{level:g}"] = entry
     return found
@@ -132,73 +122,51 @@ def said(entry: dict[str, Any]) -> str:
     )
 
 
-def draw(rows: dict[str, Any], file: Path) -> None:
-    """Draw iterations against cells per axis, one panel per level and kind of obstacles."""
-    import matplotlib as mpl
+class Table:
+    """The rows so far, written after each; a run that was killed goes on from them."""
 
-    mpl.use("svg")
-    import matplotlib.pyplot as plt
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.file, self._began = FOLDER / "iterations.json", time.perf_counter()
+        self._facts, self._before = facts, 0.0
+        self.rows: dict[str, Any] = {f"{n}^3, {kind}": {} for n in ROWS for kind in KINDS.values()}
+        if self.file.is_file():
+            former = json.loads(self.file.read_text(encoding="utf-8"))
+            if all(former.get(name) == value for name, value in facts.items()):
+                self.rows, self._before = former["rows"], former["elapsed_s"]
 
-    mpl.rcParams["svg.hashsalt"] = "pdebench"
-    names = ("deepcg", *CLASSICAL)
-    figure, panels = plt.subplots(2, 2, figsize=(9, 7), sharex=True, sharey=True)
-    for line, kind in zip(panels, KINDS.values(), strict=True):
-        for panel, level in zip(line, LEVELS, strict=True):
-            for name in names:
-                key = f"iterations_to_{level:g}"
-                seen = [(n, rows.get(f"{n}^3, {kind}", {}).get(name, {}).get(key)) for n in ROWS]
-                kept = [(n, one) for n, one in seen if one is not None and "mean" in one]
-                means = [one["mean"] for _, one in kept]
-                bars = [
-                    [m - one["low"] for m, (_, one) in zip(means, kept, strict=True)],
-                    [one["high"] - m for m, (_, one) in zip(means, kept, strict=True)],
-                ]
-                style = "o-" if name == "deepcg" else "s--"
-                panel.errorbar([n for n, _ in kept], means, bars, fmt=style, capsize=3, label=name)
-            panel.set(xscale="log", yscale="log", title=f"{kind}, to {level:g}")
-            panel.set_xticks(list(ROWS), [f"{n}$^3$" for n in ROWS])
-            panel.grid(alpha=0.3, which="both")
-    for panel in panels[:, 0]:
-        panel.set_ylabel("iterations")
-    panels[0, 0].legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None})
+    def add(self, group: str, name: str, runs: list[list[Run]]) -> None:
+        """Note the runs of one solver on one group of systems."""
+        self.rows[group][name] = entry = summary(runs)
+        sys.stdout.write(f"{group:<24} {name:<12} {said(entry)}\n")
+        sys.stdout.flush()
+        elapsed = self._before + time.perf_counter() - self._began
+        content = {**self._facts, "elapsed_s": elapsed, "rows": self.rows}
+        write_atomically(self.file, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def main() -> None:
     """Solve, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=300, help="at most, of the learned rows")
-    parser.add_argument("--learned", type=int, default=64, help="largest grid of the learned rows")
+    parser.add_argument("--steps", type=int, default=200, help="at most, of the learned rows")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    began = time.perf_counter()
     command = f"python benchmarks/studies/{Path(__file__).name} {' '.join(sys.argv[1:])}".strip()
     learned, offline = networks(Store(default_store()), chosen.steps)
-    rows: dict[str, Any] = {f"{n}^3, {kind}": {} for n in ROWS for kind in KINDS.values()}
-
-    def note(grid: int, kind: str, name: str, runs: list[list[Run]]) -> None:
-        rows[f"{grid}^3, {kind}"][name] = entry = summary(runs)
-        sys.stdout.write(f"{grid}^3 {kind:<18} {name:<12} {said(entry)}\n")
-        sys.stdout.flush()
-        facts = {"offline_s": offline, "steps": chosen.steps, "threads": chosen.threads}
-        content = {"command": command, **facts, "elapsed_s": time.perf_counter() - began}
-        text = json.dumps(content | {"rows": rows}, indent=1) + "\n"
-        write_atomically(FOLDER / "iterations.json", text.encode())
-
-    with tempfile.TemporaryDirectory() as scratch:
-        asked = {}
-        for grid, split in product(ROWS, KINDS):
-            asked[grid, split] = given = problems(grid, split, Path(scratch))
-            for name in CLASSICAL:
-                solver = built(name, "solver.tolerance=1e-7")
-                note(grid, KINDS[split], name, [[run(solver, p) for p in given]])
-        for (grid, split), given in asked.items():
-            if grid <= chosen.learned and (grid <= 32 or split == "test"):
+    facts = {"command": command, "offline_s": offline}
+    table = Table(facts | {"steps": chosen.steps, "threads": chosen.threads})
+    for grid, (split, kind) in product(ROWS, KINDS.items()):
+        group = f"{grid}^3, {kind}"
+        names = ["deepcg", *CLASSICAL] if grid <= 32 or split == "test" else CLASSICAL
+        left = [name for name in names if name not in table.rows[group]]
+        with tempfile.TemporaryDirectory() as scratch:
+            given = problems(grid, split, Path(scratch)) if left else []
+        for name in left:
+            solvers = [built(name, "solver.tolerance=1e-7")]
+            if name == "deepcg":
                 solvers = learned if grid <= 32 else learned[:1]
-                note(grid, KINDS[split], "deepcg", [[run(s, p) for p in given] for s in solvers])
-                draw(rows, FOLDER / "iterations.svg")
+            table.add(group, name, [[run(solver, p) for p in given] for solver in solvers])
+    write()
 
 
 if __name__ == "__main__":
