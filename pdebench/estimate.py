@@ -62,7 +62,8 @@ def _row(recipe: Recipe, split: str) -> int:
 
 def require_space(found: Estimate, folder: Path) -> None:
     """Raise DataError where shards and files together do not fit on the disk."""
-    free = shutil.disk_usage(folder).free
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
     if found.samples_left and 2 * found.nbytes > free:
         raise DataError(
             f"'{folder}' needs {2 * found.nbytes / 1e9:.1f} GB while the data are made and has "

@@ -4,7 +4,7 @@ content.
 One file per split; one array per field, (N, [T,] C, *S); chunk = one sample; Fletcher-32 checksums,
 no compression (turbulent fields hardly shrink and read several times slower). Every axis carries a
 dimension scale with its unit, so that ``xarray.open_dataset(path, engine="h5netcdf")`` shows named
-coordinates.
+coordinates. The group ``stats`` holds means and deviations, see `pdebench.file_statistics`.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pdebench.atomic import atomic_path
 from pdebench.errors import DataError
+from pdebench.file_statistics import attach_statistics
 from pdebench.reading import Descriptor, Runs
 
 Array = NDArray[Any]
@@ -109,6 +110,7 @@ def write(path: Path, layout: Layout, pieces: Iterator[Mapping[str, Array]], cou
         if filled != count:
             raise DataError(f"'{path}' was to hold {count} samples, got {filled}")
         _attach_scales(out, layout, count)
+        attach_statistics(out, {name: v.axes for name, v in layout.variables.items()})
         digest = _file_digest(out, layout.variables)
         for key, value in {**layout.attributes, "digest": digest}.items():
             out.attrs[key] = value
