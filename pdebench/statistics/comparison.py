@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 from pdebench.statistics.intervals import (
     RESAMPLES,
@@ -61,16 +61,42 @@ def compare(
 
 
 def _student(first: Array, second: Array) -> float:
-    apart = first.mean(0) - second.mean(0)
-    num = len(apart)
-    terms = [(p.of_seeds, p.num_seeds - 1) for p in (parts(first), parts(second))]
-    terms.append((float(apart.var(ddof=1)) / num if num > 1 else 0.0, num - 1))
-    variance = sum(v for v, _ in terms)
-    value = float(apart.mean())
-    if variance <= 0:
-        return 1.0 if value == 0 or max(first.shape + second.shape) == 1 else 0.0
-    freedom = variance**2 / sum(v**2 / f for v, f in terms if v > 0)
-    return float(2 * stats.t.sf(abs(value) / np.sqrt(variance), freedom))
+    return float(_student_all(_Means.of(first), [_Means.of(second)])[0])
+
+
+@final
+@dataclass(frozen=True)
+class _Means:
+    """What the paired test needs of one solver: means per sample (N,), and those over seeds."""
+
+    by_sample: Array
+    of_seeds: float
+    freedom: int
+
+    @classmethod
+    def of(cls, scores: Array) -> "_Means":
+        found = parts(scores)
+        return cls(scores.mean(0), found.of_seeds, found.num_seeds - 1)
+
+
+def _student_all(one: _Means, others: Sequence[_Means]) -> Array:
+    """Return p of the test of `compare` between one solver and each of the others, (K,)."""
+    apart = one.by_sample - np.stack([other.by_sample for other in others])
+    num = apart.shape[1]
+    spread = apart.var(1, ddof=1) / num if num > 1 else np.zeros(len(apart))
+    seeds = np.array([other.of_seeds for other in others])
+    variance = one.of_seeds + seeds + spread
+    value = apart.mean(1)
+    freedom = np.zeros_like(variance)
+    of_others = np.array([other.freedom for other in others])
+    for own, f in ((one.of_seeds, one.freedom), (seeds, of_others), (spread, num - 1)):
+        freedom += np.square(own) / np.maximum(f, 1)  # where f is 0, so is its variance
+    certain = variance <= 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(value) / np.sqrt(variance)
+        found = 2 * special.stdtr(np.square(variance) / freedom, -t)
+    alone = (max(num, one.freedom + 1) == 1) & (of_others == 0)
+    return np.where(certain, np.where((value == 0) | alone, 1.0, 0.0), found)
 
 
 def _wilcoxon(first: Array, second: Array) -> float:
@@ -102,16 +128,19 @@ def p_values(rows: Sequence[ArrayLike]) -> Array:
     and on the diagonal.
     """
     scores = [as_scores(row) for row in rows]
-    pairs = list(combinations(range(len(scores)), 2))
-    single = []
-    for i, j in pairs:
-        one, other = scores[i], scores[j]
-        fit = one.shape[1] == other.shape[1] and bool(np.isfinite(one).all())
-        single.append(_student(one, other) if fit and np.isfinite(other).all() else 1.0)
     found = np.ones((len(scores), len(scores)))
-    for (i, j), p in zip(pairs, holm(single), strict=True):
-        found[i, j] = found[j, i] = p
-    return found
+    comparable: dict[int, list[int]] = {}
+    for k, own in enumerate(scores):
+        if np.isfinite(own).all():
+            comparable.setdefault(own.shape[1], []).append(k)
+    for group in comparable.values():
+        means = [_Means.of(scores[k]) for k in group]
+        for i, k in enumerate(group[:-1]):
+            found[k, group[i + 1 :]] = _student_all(means[i], means[i + 1 :])
+    upper = np.triu_indices(len(scores), 1)
+    # within a group positions ascend: all tests lie above the diagonal
+    found[upper] = holm(found[upper])
+    return np.minimum(found, found.T)
 
 
 def pairwise(
