@@ -31,13 +31,13 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) $(wildcard plugins/*/pyproject
 demo: install ## floors, two neural operators and the classical ladder on forced Navier-Stokes: leaderboards/demo
 	$(BIN)/pdebench run -m task=navier_stokes/evolve track=tiny threads=2 seed=0,1,2 \
 	  solver=persistence,mean,$(LADDER),fno,tfno
-	$(BIN)/pdebench board --out $(DEMO) --title "Demonstration"
+	$(BIN)/pdebench board --out $(DEMO) --records --title "Demonstration"
 	@echo "open $(DEMO)/index.html"
 
 small: install ## the same question on the small track, one seed, about a quarter of an hour: leaderboards/small
 	$(BIN)/pdebench run -m task=navier_stokes/evolve track=small threads=2 seed=0 \
 	  solver=persistence,mean,$(SMALL_LADDER),fno
-	$(BIN)/pdebench board --out leaderboards/small --title "Small track"
+	$(BIN)/pdebench board --out leaderboards/small --records --title "Small track"
 
 turbulence: install ## label-free, labelled, mixed, released loss against LES, three seeds, half an hour: leaderboards/turbulence
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
@@ -48,7 +48,7 @@ turbulence: install ## label-free, labelled, mixed, released loss against LES, t
 	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0 solver=les_smagorinsky solver.grid=8,12,16 && \
 	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0,1,2 \
 	    solver=lesnets,lesnets_labelled,lesnets_mixed,lesnets_learned,lesnets_released || exit 1; done
-	$(BIN)/pdebench board --task 'turbulence/hit_les*' --out leaderboards/turbulence --title "Filtered turbulence"
+	$(BIN)/pdebench board --task 'turbulence/hit_les*' --out leaderboards/turbulence --records --title "Filtered turbulence"
 	$(BIN)/python benchmarks/studies/turbulence.py --out leaderboards/turbulence
 
 channel-study: install ## long rollouts of channel flow and isotropic turbulence: operators against LES, three seeds, 40 minutes: leaderboards/channel
@@ -65,23 +65,23 @@ channel-study: install ## long rollouts of channel flow and isotropic turbulence
 	  solver=ifactformer_m,ifactformer_o,ifactformer_o_released
 	$(BIN)/pdebench run -m task=turbulence/hit_evolve track=small threads=1 seed=0,1,2 $(ROLLOUTS) \
 	  "solver.architecture.modes=[8,8,8]" solver.stretched=false trials=1 solver=fno_flow_3d,ifno_flow_3d
-	$(BIN)/pdebench board --task 'turbulence/*_evolve' --out leaderboards/channel --title "Long rollouts"
+	$(BIN)/pdebench board --task 'turbulence/*_evolve' --out leaderboards/channel --records --title "Long rollouts"
 	$(BIN)/python benchmarks/studies/rollouts.py --out leaderboards/channel
 
 poseidon: install ## pretrained against from scratch on another flow, three seeds, about half an hour: leaderboards/poseidon
 	$(BIN)/python benchmarks/studies/poseidon_gains.py
-	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --title "Poseidon: fine-tuned against from scratch"
+	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --records --title "Poseidon: fine-tuned against from scratch"
 
 study-operators: install ## FNO, T1, LSM and MgNO on six tasks, three seeds, equal seconds and equal epochs: leaderboards/operators
 	bash benchmarks/studies/operators.sh
-	$(BIN)/pdebench board --out leaderboards/operators --title "FNO, T1, LSM and MgNO"
+	$(BIN)/pdebench board --out leaderboards/operators --records --title "FNO, T1, LSM and MgNO"
 	$(BIN)/python benchmarks/studies/operators.py --out leaderboards/operators
 
 study-pressure: install ## learned directions against classical solvers on pressure systems, by size, about 40 minutes: leaderboards/pressure
 	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=4 \
 	  'solver.tolerance=choice(1e-6)' solver=cg,jacobi_cg,ic_cg,amg_cg,deflated_cg,poisson_cg,deepcg
 	$(BIN)/pdebench run task=turbulence/pressure track=tiny threads=1 seed=0 track.budget.epochs=4 solver=direct
-	$(BIN)/pdebench board --task turbulence/pressure --out leaderboards/pressure --title "Pressure systems"
+	$(BIN)/pdebench board --task turbulence/pressure --out leaderboards/pressure --records --title "Pressure systems"
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
 	$(BIN)/python benchmarks/studies/pressure_iterations.py
 
@@ -99,7 +99,7 @@ study-multiscale: install ## Gaussian processes, PINNs, collocation and differen
 	  task=elliptic/poisson_1d,elliptic/allencahn_1d
 	$(BIN)/pdebench run -m $(MULTISCALE) 'solver.steps=choice(500)' 'solver.every=choice(50)' trials=1 solver=pinn,pinn_fourier \
 	  task=elliptic/poisson_2d,elliptic/advection_1d
-	$(BIN)/pdebench board --task 'elliptic/*_?d' --out leaderboards/multiscale --title "High frequencies"
+	$(BIN)/pdebench board --task 'elliptic/*_?d' --out leaderboards/multiscale --records --title "High frequencies"
 	$(BIN)/python benchmarks/studies/multiscale.py
 
 claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
@@ -134,6 +134,9 @@ bench: install ## the figures in benchmarks/results, one after the other
 
 validate: install ## our reference solvers beside published figures, an hour: docs/validation.md; ONLY=word for some
 	OMP_NUM_THREADS=1 $(BIN)/python -m pdebench.testing.validate $(ONLY)
+
+boards: install ## the committed boards again: from their records.zip, or their pages drawn anew
+	for page in leaderboards/*/index.html; do $(BIN)/pdebench board --from $$(dirname $$page) || exit 1; done
 
 clean: ## remove the virtual environment and caches (records and data stay)
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -22,6 +22,7 @@ from pdebench.harness.guard import sealed
 from pdebench.harness.iterates import iterates
 from pdebench.harness.protocol import batch_dependence, examined
 from pdebench.harness.record import Record, Status
+from pdebench.harness.spectra import spectra
 from pdebench.metric import Metric
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
@@ -351,3 +352,4 @@ def _keep_examples(outcome: Outcome, problem: Problem, solution: Solution, targe
     outcome.arrays["example/reference"] = target[:_EXAMPLES][:, frames].float().numpy()
     if problem.times is not None:
         outcome.arrays["example/times"] = problem.times.cpu().double().numpy()
+    outcome.arrays |= spectra(problem, solution, target)

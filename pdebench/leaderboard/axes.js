@@ -26,7 +26,7 @@ const linearScale = (low, high, start, stop, about = 5) => {
 // Logarithmic where all values are positive and spread, with room at both ends; linear otherwise.
 const scaleFor = (found, start, stop, room = 0.06) => {
   const numbers = found.filter(finite);
-  const low = Math.min(...numbers), high = Math.max(...numbers);
+  const low = numbers.reduce((a, b) => Math.min(a, b), Infinity), high = numbers.reduce((a, b) => Math.max(a, b), -Infinity);
   if (low > 0) {
     const margin = Math.max((high / low) ** room, 1.15);
     return { ...logScale(low / margin, high * margin, start, stop), log: true };

@@ -14,10 +14,26 @@ const heading = (table) => {
       h("p", null, "Fixed by the task: ", h("code", null, own.protocol))));
 };
 
+// Which metric on which split the plot and the table show; ranks stay those of the headline.
+const metricChooser = (table, view, changed) => {
+  const options = table.splits.flatMap((split) => Object.keys(table.metrics).filter((metric) => table.rows.some((row) => scoreOf(row, split, metric))).map((metric) => [split, metric]));
+  if (options.length < 2) return null;
+  const names = options.map(([split, metric]) => `${metric} on ${split}${split === view.split && metric === view.metric ? " (headline)" : ""}`);
+  return h("p", { class: "tools" }, h("label", null, "Metric ", h("select", { id: "metric", onchange: (event) => {
+    [view.split, view.metric] = options[event.target.value];
+    changed();
+    say(`Shown: ${names[event.target.value]}; ranks are those of the headline`);
+  } }, names.map((name, k) => h("option", { value: k, selected: options[k][0] === view.split && options[k][1] === view.metric }, name)))));
+};
+
 const board = (table, content) => {
-  const ranking = grid(table, content.shared);
-  const curves = [overTime(table), convergenceCurves(table), trainingCurves(table)].filter(Boolean);
-  return [heading(table), scatter(table, ranking.reveal), ranking.node,
+  const view = { split: table.splits[0], metric: table.headline };
+  const ranking = grid(table, content.shared, view);
+  const plot = h("div");
+  const draw = () => plot.replaceChildren(...[scatter(table, ranking.reveal, view)].filter(Boolean));
+  draw();
+  const curves = [overTime(table), spectra(table), convergenceCurves(table), trainingCurves(table)].filter(Boolean);
+  return [heading(table), metricChooser(table, view, () => { draw(); ranking.look(); }), plot, ranking.node,
     h("ul", { class: "notes" }, table.notes.map((note) => h("li", null, note))),
     curves.length ? h("div", { class: "figures" }, curves) : null, pictures(table, content.bar)];
 };

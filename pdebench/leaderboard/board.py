@@ -178,6 +178,7 @@ class Row:
         front: whether no other row is both faster online and better.
         pretrained: where the fit started from, as in `Record.pretrained`; None for its own start.
         disclosures: what `pdebench.solver.Solver.disclosures` said in the newest run.
+        history: this row and its past, oldest first (`history.Entry`); empty without a past.
     """
 
     id: str
@@ -207,6 +208,7 @@ class Row:
     versus: Versus | None = None
     behind: Behind | None = None
     protocol: Protocol = field(default_factory=Protocol)
+    history: tuple[Mapping[str, Any], ...] = ()
 
 
 @final
@@ -224,6 +226,7 @@ class Table:
         rows: ranked rows first, then the others.
         notes: sentences to print under the table.
         over_time: error over time of the leading rows, or None.
+        spectra: energy spectra of the leading rows beside the reference's, or None.
         training: training curves of the leading rows.
         convergence: error against seconds within a solve, of the iterative rows.
         examples: pictures of the leading rows, or None.
@@ -240,6 +243,7 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     over_time: Mapping[str, Any] | None = None
+    spectra: Mapping[str, Any] | None = None
     training: tuple[Mapping[str, Any], ...] = ()
     convergence: tuple[Mapping[str, Any], ...] = ()
     examples: Mapping[str, Any] | None = None

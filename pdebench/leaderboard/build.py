@@ -10,7 +10,8 @@ from pdebench.harness.record import Record
 from pdebench.leaderboard import curves, rows
 from pdebench.leaderboard.board import Board, Key, Row, Score, Table
 from pdebench.leaderboard.examples import examples
-from pdebench.leaderboard.identity import key_of
+from pdebench.leaderboard.history import with_history
+from pdebench.leaderboard.identity import digest, key_of
 from pdebench.leaderboard.notes import notes, reference_error
 from pdebench.leaderboard.over_tasks import over_tasks
 from pdebench.leaderboard.pooling import Pool, pools, scores
@@ -45,9 +46,13 @@ def build(records: Iterable[Record], arrays: curves.Arrays = _none) -> Board:
         groups[key_of(record)].append(record)
         total, newest = total + 1, max(newest, record.created)
     keys = sorted(groups, key=lambda key: (key.task, _track(key.track), key))
-    tables = [
-        _table(key, slug, groups[key], arrays) for key, slug in zip(keys, slugs(keys), strict=True)
-    ]
+    replaced: dict[tuple[str, str], Sequence[Record]] = {}
+    tables = []
+    for key, slug in zip(keys, slugs(keys), strict=True):
+        pooled = pools(groups[key])
+        tables.append(_table(key, slug, groups[key], pooled, arrays))
+        replaced |= {(slug, digest(p.setting, 12)): p.replaced for p in pooled if p.replaced}
+    tables = with_history(tables, replaced)
     return Board(tuple(tables), newest, total, tuple(over_tasks(tables)))
 
 
@@ -56,8 +61,9 @@ def _track(name: str) -> int:
     return _TRACKS.index(name) if name in _TRACKS else len(_TRACKS)
 
 
-def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays) -> Table:
-    pooled = pools(records)
+def _table(
+    key: Key, slug: str, records: Sequence[Record], pooled: Sequence[Pool], arrays: curves.Arrays
+) -> Table:
     task = max(records, key=lambda record: (record.created, record.id)).task
     headline = str(task.get("headline", ""))
     metrics = _metrics(records, headline)
@@ -85,7 +91,7 @@ def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays
             unplaced[position] = row
     done = rows.with_front(rows.placed(unplaced, ranked, ranking, own), headline, split, better)
     behind = {row.id: pool.records for row, pool in zip(unplaced, pooled, strict=True)}
-    replaced = sum(pool.replaced for pool in pooled)
+    replaced = sum(len(pool.replaced) for pool in pooled)
     leading = curves.leading(done, _CURVES)
     return Table(
         key=key,
@@ -101,6 +107,7 @@ def _table(key: Key, slug: str, records: Sequence[Record], arrays: curves.Arrays
             done, [unplaced[position] for position in ranked], ranking, floor, replaced, ladder
         ),
         over_time=curves.over_time(leading, behind, arrays, split, headline),
+        spectra=curves.spectra(leading, behind, arrays),
         convergence=curves.convergence(done, behind, arrays, headline, _CURVES),
         training=curves.training(_fitted(done, behind), behind),
         examples=examples(leading[:_PICTURES], behind, arrays),

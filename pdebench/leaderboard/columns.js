@@ -10,13 +10,13 @@ const scoreCell = (row, split, metric) => {
   return h("td", { class: "opt", title: `${number(score.mean)} ${spanOf(score.low, score.high)}` }, number(score.mean));
 };
 
-const forestScale = (table, width) => {
-  const found = table.rows.filter((row) => row.place).map((row) => scoreOf(row, table.splits[0], table.headline)).flatMap((score) => [score.mean, score.low ?? score.mean, score.high ?? score.mean]);
+const forestScale = (table, width, view = { split: table.splits[0], metric: table.headline }) => {
+  const found = table.rows.filter((row) => row.place).map((row) => scoreOf(row, view.split, view.metric) || {}).flatMap((score) => [score.mean, score.low ?? score.mean, score.high ?? score.mean]).filter(finite);
   return found.length ? scaleFor(found, 6, width - 6, 0.03) : null;
 };
 const FOREST = 132;
-const forest = (row, table, x) => {
-  const score = scoreOf(row, table.splits[0], table.headline);
+const forest = (row, view, x) => {
+  const score = scoreOf(row, view.split, view.metric);
   if (!x || !score || !finite(score.mean) || !row.place) return null;
   const at = (value) => x.at(x.log ? Math.max(value, x.low) : value);
   return s("svg", { class: "forest", width: FOREST, height: 18, "aria-hidden": "true" },
@@ -25,10 +25,10 @@ const forest = (row, table, x) => {
     s("g", { transform: `translate(${at(score.mean)},9)` }, marker(row.look, 4)));
 };
 
-const errorCell = (row, table) => {
-  const score = scoreOf(row, table.splits[0], table.headline);
-  if (!score || score.not_applicable) return h("td", null, "—");
-  return h("td", { class: row.place === 1 ? "best" : null }, number(score.mean), " ", h("span", { class: "span" }, spanOf(score.low, score.high)));
+const errorCell = (row, view, best) => {
+  const score = scoreOf(row, view.split, view.metric);
+  if (!score || score.not_applicable) return h("td", { title: score ? score.not_applicable : null }, score ? "n/a" : "—");
+  return h("td", { class: row === best ? "best" : null }, number(score.mean), " ", h("span", { class: "span" }, spanOf(score.low, score.high)));
 };
 
 const seconds1 = (phase) => (row) => {
@@ -77,16 +77,19 @@ const protocolCell = (row) => {
 };
 
 // {name, group, by: row -> number or text, cell: row -> td, high: whether large is good}
-const columnsOf = (table) => {
-  const [split, ...shifted] = table.splits, headline = table.headline, x = forestScale(table, FOREST);
-  const mean = (own, metric) => (row) => (scoreOf(row, own, metric) || {}).mean;
+// `view` names the metric and the split that stand in the headline's place.
+const columnsOf = (table, view) => {
+  const x = forestScale(table, FOREST, view), { split, metric: chosen } = view;
+  const mean = (own, metric) => (row) => { const score = scoreOf(row, own, metric); return score && finite(score.mean) ? score.mean : null; };
   const better = (metric) => table.metrics[metric].better;
+  const by = (own, metric) => (better(metric) === "zero" ? (row) => { const value = mean(own, metric)(row); return value === null ? null : Math.abs(value); } : mean(own, metric));
+  const best = ordered(table.rows.filter((row) => row.place), by(split, chosen), better(chosen) === "higher")[0];
   const columns = [
     { name: "rank", classes: "stick c-rank", by: (row) => row.place, cell: (row) => h("td", { class: "stick c-rank" }, rankText(row)) },
     { name: "solver", classes: "stick c-solver", by: (row) => row.label, cell: null },
     { name: "uses", classes: "opt left", group: "runs", by: (row) => row.uses.join(), cell: (row) => h("td", { class: "opt left" }, badges(row)) },
-    { name: `${headline}${unitName(table)} on ${split}`, about: "mean over seeds and samples with its 95 % interval", by: mean(split, headline), cell: (row) => errorCell(row, table), high: better(headline) === "higher" },
-    { name: "interval", classes: "opt left", group: "intervals", cell: (row) => h("td", { class: "opt" }, forest(row, table, x)),
+    { name: `${chosen}${unitName(table, chosen)} on ${split}`, chosen: true, about: "mean over seeds and samples with its 95 % interval", by: by(split, chosen), cell: (row) => errorCell(row, view, best), high: better(chosen) === "higher" },
+    { name: "interval", classes: "opt left", group: "intervals", cell: (row) => h("td", { class: "opt" }, forest(row, view, x)),
       foot: x ? `${(x.log ? errorTick : number)(x.ticks[0] ?? x.low)} … ${(x.log ? errorTick : number)(x.ticks[x.ticks.length - 1] ?? x.high)}` : "" },
   ];
   const phase = (name) => (row) => (row.costs[name] || {}).seconds;
@@ -100,10 +103,10 @@ const columnsOf = (table) => {
     { name: "break-even solves", classes: "opt", group: "costs", about: "after which the fit has paid for itself", by: (row) => (row.versus || {}).break_even, cell: breakEvenCell });
   if (table.rows.some((row) => row.behind)) columns.push(
     { name: "against the first", classes: "opt", group: "intervals", about: "ratio of the means, and p of the paired test corrected for all pairs", by: (row) => (row.behind || {}).ratio, cell: behindCell });
-  for (const metric of Object.keys(table.metrics).filter((name) => name !== headline))
-    columns.push({ name: metric, classes: "opt", group: "further metrics", by: mean(split, metric), cell: (row) => scoreCell(row, split, metric), high: better(metric) === "higher" });
-  for (const own of shifted)
-    columns.push({ name: `on ${own}`, classes: "opt", group: "shifted splits", about: (table.card.shifts || {})[own], by: mean(own, headline), cell: (row) => scoreCell(row, own, headline), high: better(headline) === "higher" });
+  for (const metric of Object.keys(table.metrics).filter((name) => name !== chosen))
+    columns.push({ name: metric, classes: "opt", group: "further metrics", by: by(split, metric), cell: (row) => scoreCell(row, split, metric), high: better(metric) === "higher" });
+  for (const own of table.splits.filter((name) => name !== split))
+    columns.push({ name: `on ${own}`, classes: "opt", group: "shifted splits", about: (table.card.shifts || {})[own], by: by(own, chosen), cell: (row) => scoreCell(row, own, chosen), high: better(chosen) === "higher" });
   columns.push(
     { name: "parameters", classes: "opt", group: "costs", by: (row) => row.parameters || null, cell: (row) => h("td", { class: "opt" }, count(row.parameters)) },
     { name: "memory", classes: "opt", group: "costs", about: "largest peak of all phases", by: (row) => peak(row) || null, cell: (row) => h("td", { class: "opt", title: Object.entries(row.costs).filter(([, cost]) => cost.peak_bytes).map(([name, cost]) => `${name} ${memory(cost.peak_bytes)}`).join(", ") }, memory(peak(row))) },

@@ -15,6 +15,7 @@ from pdebench.atomic import write_atomically
 from pdebench.errors import ConfigError, StoreError
 from pdebench.harness.record import Record
 from pdebench.harness.store import Store
+from pdebench.leaderboard.again import RECORDS, Reader, keep, read, redraw, source, title_of
 from pdebench.leaderboard.board import Board
 from pdebench.leaderboard.build import build
 from pdebench.leaderboard.slugs import page
@@ -22,6 +23,7 @@ from pdebench.leaderboard.write import write
 from pdebench.paths import default_store
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+_TITLE = "pdebench leaderboard"
 _ACTIONS = ("verify", "accept")  # each a module of this package
 
 
@@ -30,13 +32,18 @@ def main(argv: list[str]) -> int:
     if argv and argv[0] in _ACTIONS:
         return int(import_module(f"pdebench.leaderboard.{argv[0]}").main(argv[1:]))
     options = _parser().parse_args(argv)
-    store = Store(Path(options.store).expanduser() if options.store else default_store())
-    records = list(readable(store, options.task))
-    if not records:
-        raise ConfigError(_nothing(store, options.task))
-    board = build(records, _arrays(store))
-    folder = Path(options.out).expanduser()
-    written = write(board, folder, options.title)
+    origin = source(Path(options.origin).expanduser()) if options.origin else None
+    folder = Path(options.out or (origin.parent if origin else "leaderboard")).expanduser()
+    if origin is not None and origin.suffix == ".html":
+        sys.stdout.write(f"no {RECORDS} beside it: '{origin}' is drawn anew, nothing computed\n")
+        sys.stdout.write("".join(f"  {file}\n" for file in redraw(origin, folder)))
+        return 0
+    records, arrays = _records(options, origin)
+    board = build(records, arrays)
+    title = options.title or (title_of(origin.parent) if origin else None) or _TITLE
+    written = write(board, folder, title)
+    if options.records:
+        written.append(keep(records, arrays, board, folder))
     if options.latex or options.bibtex:
         written += _papers(board, folder, options)
     tables, rows = len(board.tables), sum(len(table.rows) for table in board.tables)
@@ -47,6 +54,21 @@ def main(argv: list[str]) -> int:
     if options.open:
         webbrowser.open((folder / "index.html").resolve().as_uri())
     return 0
+
+
+def _records(options: argparse.Namespace, origin: Path | None) -> tuple[list[Record], Reader]:
+    """Return the matching records of the store, or of the file they are read from."""
+    if origin is not None:
+        held, arrays = read(origin)
+        records = [r for r in held if fnmatch.fnmatchcase(str(r.task.get("name")), options.task)]
+        if not records:
+            raise ConfigError(f"--task '{options.task}' matches none of the tasks in '{origin}'")
+        return records, arrays
+    store = Store(Path(options.store).expanduser() if options.store else default_store())
+    records = list(readable(store, options.task))
+    if not records:
+        raise ConfigError(_nothing(store, options.task))
+    return records, _arrays(store)
 
 
 def _papers(board: Board, folder: Path, options: argparse.Namespace) -> list[Path]:
@@ -75,9 +97,25 @@ def _parser() -> argparse.ArgumentParser:
         "'pdebench board accept FILE' takes in what 'pdebench submit' packed; each has its --help.",
     )
     parser.add_argument("--store", metavar="PATH", help="folder of records (pdebench list --paths)")
-    parser.add_argument("--out", metavar="PATH", default="leaderboard", help="folder to write into")
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="PATH",
+        help="compute a board again from its own folder (records.zip) or a file of 'pdebench "
+        "submit' instead of a store; a board without records.zip has its page drawn anew",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="PATH",
+        help="folder to write into (default: leaderboard; with --from, where it came from)",
+    )
+    parser.add_argument(
+        "--records",
+        action="store_true",
+        help="records.zip beside the page, from which --from computes the board again",
+    )
     parser.add_argument("--task", metavar="GLOB", default="*", help="only tasks that match")
-    parser.add_argument("--title", default="pdebench leaderboard", help="heading of the page")
+    parser.add_argument("--title", help=f"of the page (default: {_TITLE})")
     parser.add_argument(
         "--latex", action="store_true", help="a LaTeX table beside every Markdown file, .tex"
     )

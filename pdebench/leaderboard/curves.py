@@ -1,4 +1,4 @@
-"""Curves of the leading rows: error over time, and losses over the course of a fit."""
+"""Curves of the leading rows: error over time, spectra, and losses over the course of a fit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -61,6 +61,40 @@ def over_time(
 def _spread(scores: np.ndarray[Any, Any]) -> dict[str, list[float | None]]:
     low, high = np.quantile(scores, [0.25, 0.75], axis=0)
     return {"mean": rounded(scores.mean(0)), "low": rounded(low), "high": rounded(high)}
+
+
+def spectra(
+    rows: Sequence[Row], records: Mapping[str, Sequence[Record]], arrays: Arrays
+) -> dict[str, Any] | None:
+    """Return energy spectra at the last frame, of each row's first seed beside the reference's.
+
+    None where no record holds any: fields that are not periodic on a uniform grid. Rows whose
+    reference is another than the first row's are left out. Wavenumbers count from the first shell;
+    shells are those of `pdebench.metrics.spectra.energy_spectrum`.
+    """
+    reference: np.ndarray[Any, Any] | None = None
+    time: float | None = None
+    lines: list[dict[str, Any]] = []
+    for row in rows:
+        held = arrays(records[row.id][0]) or {}
+        if "spectrum/prediction" not in held or "spectrum/reference" not in held:
+            continue
+        got, expected = (
+            np.asarray(held[f"spectrum/{side}"], dtype=float)[-1, 1:]
+            for side in ("prediction", "reference")
+        )
+        if reference is None:
+            reference = expected
+            time = float(held["example/times"][-1]) if "example/times" in held else None
+        if len(reference) > 1 and expected.shape == got.shape == reference.shape:
+            same = np.allclose(expected, reference, rtol=1e-4)  # stored in single precision
+            lines += [{"row": row.id, "energy": rounded(got)}] if same else []
+    if reference is None or not lines:
+        return None
+    wavenumbers = list(range(1, len(reference) + 1))
+    return {"wavenumbers": wavenumbers, "reference": rounded(reference), "lines": lines} | (
+        {} if time is None else {"time": time}
+    )
 
 
 def convergence(

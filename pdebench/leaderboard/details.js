@@ -1,7 +1,7 @@
 // What a row opens to: all scores, all costs, and every record with its command, environment and configuration.
 const detail = (row, table, shared) => h("div", { class: "detail" },
   h("div", null, h("section", null, h("h3", null, "Scores"), scoreTable(row, table), row.reason ? h("p", { class: "muted" }, `${words(row.status)}: ${row.reason}`) : null,
-    ((row.protocol || {}).violations || []).map((one) => h("p", { class: "muted" }, `violates ${one.guard}: ${one.reason}`)))),
+    ((row.protocol || {}).violations || []).map((one) => h("p", { class: "muted" }, `violates ${one.guard}: ${one.reason}`))), past(row, table)),
   h("div", null, h("section", null, h("h3", null, "Costs"), costTable(row), facts(row)),
   h("section", null, h("h3", null, row.runs.length === 1 ? "Record" : `Records (${row.runs.length})`), row.runs.map((run) => runNode(run, shared, row.runs.length === 1)))));
 

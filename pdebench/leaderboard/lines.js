@@ -2,14 +2,14 @@
 const rowsById = (table) => new Map(table.rows.map((row) => [row.id, row]));
 
 // series: [{row, name, xs, ys, low, high, dash, thin}]
-const lineFigure = ({ title, remark, series, xName, yName, xTick, tools, wide, head }) => {
+const lineFigure = ({ title, remark, series, xName, yName, xTick, xLog, tools, wide, head }) => {
   const tip = tooltip();
   let held = null, at = 0;
   const xs = [...new Set(series.flatMap((line) => line.xs.filter(finite)))].sort((a, b) => a - b);
   const place = responsive((width) => {
     const height = width < 480 ? 260 : 290;
     const box = { width, height, left: 56, right: 14, top: 24, bottom: 40 };
-    const x = linearScale(xs[0], xs[xs.length - 1], box.left, width - box.right, width < 480 ? 4 : 6);
+    const x = xLog ? logScale(xs[0], xs[xs.length - 1], box.left, width - box.right) : linearScale(xs[0], xs[xs.length - 1], box.left, width - box.right, width < 480 ? 4 : 6);
     const y = scaleFor(series.flatMap((line) => (held === line.row.id && line.low ? [...line.low, ...line.high, ...line.ys] : line.ys)), height - box.bottom, box.top, 0.04);
     const root = frame({ ...box, x, y, xName, yName, xTick: xTick ? (value) => xTick(value, xs[xs.length - 1]) : String, yTick: y.log ? errorTick : number,
       label: `${title}. ${new Set(series.map((line) => line.name)).size} lines. Arrow keys read the values at one place.` });
@@ -57,7 +57,7 @@ const drawLine = (line, x, y, held) => {
     nodes.push(s("path", { d: `${path(band)}z`, style: { fill: line.row.look.colour, opacity: "0.16" } }));
   }
   nodes.push(s("path", { d: path(points), class: faded ? "faded" : null, style: {
-    fill: "none", stroke: line.row.look.colour, "stroke-width": line.thin ? "1" : "2", "stroke-dasharray": line.dash, "stroke-linejoin": "round" } }));
+    fill: "none", stroke: line.row.look.colour, "stroke-width": line.heavy ? "3.5" : line.thin ? "1" : "2", "stroke-dasharray": line.dash, "stroke-linejoin": "round", "stroke-linecap": line.heavy ? "round" : "butt" } }));
   return nodes;
 };
 
@@ -79,7 +79,7 @@ const lineLegend = (series, hold) => {
       const list = event.currentTarget.closest("ul"), button = event.currentTarget, held = hold(id);
       for (const other of list.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button && held !== null));
     } }, s("svg", { width: 22, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 22, y1: 4, y2: 4, style: {
-      stroke: line.row.look.colour, "stroke-width": "2.5", "stroke-dasharray": line.dash } })), h("span", null, line.row.label)))));
+      stroke: line.row.look.colour, "stroke-width": line.heavy ? "3.5" : "2.5", "stroke-dasharray": line.dash, "stroke-linecap": line.heavy ? "round" : "butt" } })), h("span", null, line.row.label)))));
 };
 
 const overTime = (table) => {
@@ -89,6 +89,19 @@ const overTime = (table) => {
   const series = lines.map((line, k) => ({ row: rows.get(line.row), name: rows.get(line.row).label, xs: table.over_time.times, ys: line.mean, low: line.low, high: line.high, dash: dash[k] }));
   return lineFigure({ title: "Error over time", remark: `Mean ${table.headline} on ${table.splits[0]} at each time; press a name for the quartiles over samples.`,
     series, xName: "time", yName: table.headline + unitName(table) });
+};
+
+// The reference is a line like the others, in ink; it has no row.
+const REFERENCE = { id: "reference", label: "reference", look: { colour: "var(--ink)", kind: "reference" } };
+const spectra = (table) => {
+  const found = table.spectra;
+  if (!found) return null;
+  const rows = rowsById(table), dash = dashes(found.lines.map((line) => rows.get(line.row)));
+  const series = found.lines.map((line, k) => ({ row: rows.get(line.row), name: rows.get(line.row).label, xs: found.wavenumbers, ys: line.energy, dash: dash[k] }));
+  const least = 1e-12 * found.reference.reduce((a, b) => Math.max(a, b), 0); // below is round-off of single precision
+  const positive = (line) => ({ ...line, ys: line.ys.map((value) => (value > least ? value : NaN)) });
+  return lineFigure({ title: "Energy spectrum", remark: `E(k) of the answers${finite(found.time) ? ` at t = ${number(found.time)}` : ""}, mean over the first batch of ${table.splits[0]}, beside that of the reference.`,
+    series: [{ row: REFERENCE, name: "reference", xs: found.wavenumbers, ys: found.reference, dash: "1 5", heavy: true }, ...series].map(positive), xName: "wavenumber", yName: "E(k)", xLog: true });
 };
 
 const convergenceCurves = (table) => {

@@ -15,7 +15,7 @@ from pdebench.leaderboard.resampling import LEVEL
 SCHEMA = 1
 # The page and the store have them; a line would be all of it.
 _OF_THE_RECORD = {"environment", "versions", "config"}
-_OF_THE_PLOTS = {"rows", "over_time", "training", "convergence", "examples", "key"}
+_OF_THE_PLOTS = {"rows", "over_time", "spectra", "training", "convergence", "examples", "key"}
 
 
 def plain(value: Any) -> Any:

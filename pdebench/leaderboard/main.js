@@ -19,9 +19,14 @@ const chooser = (table) => {
   const options = [["", "All boards"], ...tasks.map((task) => [task, task])];
   const parts = [choose("Task", options, table ? table.key.task : "", (task) => (task ? link(first(task)) : "#/"))];
   if (table) {
-    const same = content.tables.filter((own) => own.key.task === table.key.task);
-    const name = (own) => [own.key.track, own.key.device, same.filter((other) => other.key.track === own.key.track && other.key.device === own.key.device).length > 1 ? own.key.hardware : ""].filter(Boolean).join(" · ");
-    if (same.length > 1) parts.push(choose("Track and device", same.map((own) => [own.slug, name(own)]), table.slug, (slug) => `#/${encodeURIComponent(slug)}`));
+    const tracks = [...new Set(content.tables.filter((own) => own.key.task === table.key.task).map((own) => own.key.track))];
+    const same = content.tables.filter((own) => own.key.task === table.key.task && own.key.track === table.key.track);
+    // what tells the tables apart, beside device and model
+    const apart = ["precision", "version", "dataset"].filter((field) => new Set(same.map((own) => own.key[field])).size > 1);
+    const name = (own) => [own.key.device, own.key.hardware, ...apart.map((field) => own.key[field].slice(0, 12))].join(" · ");
+    const of = (track) => content.tables.find((own) => own.key.task === table.key.task && own.key.track === track);
+    if (tracks.length > 1) parts.push(choose("Track", tracks.map((track) => [track, track || "no track"]), table.key.track, (track) => link(of(track))));
+    if (same.length > 1) parts.push(choose("Device", same.map((own) => [own.slug, name(own)]), table.slug, (slug) => `#/${encodeURIComponent(slug)}`));
   }
   document.getElementById("chooser").replaceChildren(...parts);
 };

@@ -8,7 +8,7 @@ const strip = (table) => {
     root.append(s("line", { class: "rule strong", x1: 0, x2: width, y1: 14, y2: 14 }));
     for (const tick of x.ticks) root.append(s("line", { class: "rule strong", x1: x.at(tick), x2: x.at(tick), y1: 14, y2: 25 }));
     ends.forEach((value, k) => root.append(s("text", { class: "tick", x: Math.min(Math.max(x.at(value), 12), width - 12), y: 38, "text-anchor": "middle" }, (k && ends[0] === ends[1]) ? "" : (x.log ? errorTick : number)(value))));
-    for (const row of [...table.rows].reverse()) {
+    for (const row of table.rows.slice(0, 200).reverse()) {
       const score = scoreOf(row, table.splits[0], table.headline);
       if (row.place) root.append(s("g", { transform: `translate(${x.at(score.mean)},14)` }, marker(row.look, 4.5)));
     }

@@ -20,14 +20,19 @@ _SCRIPTS = tuple(
     f"{name}.js"
     for name in (
         *("dom", "format", "style", "axes", "scatter", "lines", "pictures"),
-        *("columns", "grid", "details", "board", "overview", "main"),
+        *("order", "columns", "body", "grid", "past", "details", "board", "overview", "main"),
     )
 )
 _STYLES = ("base.css", "board.css")
 
 
 def html(board: Board, title: str = "pdebench leaderboard") -> str:
-    """Return the page of a board.
+    """Return the page of a board; see `rendered`."""
+    return rendered(content_of(board), title)
+
+
+def rendered(content: Any, title: str) -> str:
+    """Return the page of what `content_of` gave, now or in an earlier page.
 
     The content security policy allows this style and this script by their hashes, pictures from
     data URIs, and no connection at all. Names and reasons reach the document as text only.
@@ -40,14 +45,14 @@ def html(board: Board, title: str = "pdebench leaderboard") -> str:
     )
     page = _asset("page.html")
     # The data come last: nothing in them is looked through for placeholders.
-    for name, content in (
+    for name, filling in (
         ("TITLE", escape(title)),
         ("POLICY", policy),
         ("STYLE", style),
         ("SCRIPT", script),
-        ("DATA", embedded(content_of(board))),
+        ("DATA", embedded(content)),
     ):
-        page = page.replace(f"@@{name}@@", content, 1)
+        page = page.replace(f"@@{name}@@", filling, 1)
     return page
 
 
@@ -106,6 +111,7 @@ def content_of(board: Board) -> dict[str, Any]:
 def _table(table: Table, shared: Shared) -> dict[str, Any]:
     figures = {
         "over_time": table.over_time,
+        "spectra": table.spectra,
         "training": table.training,
         "convergence": table.convergence,
         "examples": table.examples,

@@ -17,11 +17,11 @@ from pdebench.statistics import joint_replicates
 @final
 @dataclass(frozen=True)
 class Pool:
-    """The records of one row, one per seed in order of seed, and how many they replace."""
+    """The records of one row, one per seed in order of seed, and those that they replace."""
 
     setting: tuple[str, str, str, str]
     records: tuple[Record, ...]
-    replaced: int
+    replaced: tuple[Record, ...] = ()
 
     @property
     def newest(self) -> Record:
@@ -62,7 +62,9 @@ def pools(records: Iterable[Record]) -> list[Pool]:
     done: list[Pool] = []
     for setting, seeds in sorted(groups.items()):
         chosen = [max(same, key=lambda r: (r.created, r.id)) for _, same in sorted(seeds.items())]
-        done.append(Pool(setting, tuple(chosen), sum(len(same) - 1 for same in seeds.values())))
+        current = {id(record) for record in chosen}
+        older = (r for _, same in sorted(seeds.items()) for r in same if id(r) not in current)
+        done.append(Pool(setting, tuple(chosen), tuple(older)))
     return done
 
 

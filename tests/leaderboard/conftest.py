@@ -80,6 +80,6 @@ def make_record(
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record() -> Factory:
     return make_record
