@@ -204,3 +204,20 @@ def test_wrong_timing_is_refused(finished: Path, arguments: tuple[str, ...], sai
     done = program("time", *arguments, *where)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("command", ["", "list", "run --help", "store --help"])
+def test_a_reader_that_goes_away_ends_a_command_quietly(command: str) -> None:
+    """As in ``pdebench run --help | head``: a closed pipe is no error to read about."""
+    code = "import sys; from pdebench.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", code, *command.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() in (0, 141)  # argparse passes over it; else 128 + SIGPIPE
+    process.stderr.close()

@@ -2,6 +2,8 @@
 needs.
 """
 
+import os
+import signal
 import sys
 from importlib import import_module
 
@@ -50,8 +52,21 @@ def _usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status; the suite's own errors become one sentence on
     stderr.
+
+    Where the reader of the output has gone (``| head``), it ends quietly as by SIGPIPE.
     """
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered would be written, and fail, at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_usage())
         return 0
