@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from pdebench.equations import tensors
-from pdebench.equations.eddy_viscosity import Rows, wale_rate
+from pdebench.equations.eddy_viscosity import Rows, sized_strain_divergence, wale_rate
 from pdebench.equations.filters import FilterKind, response
-from pdebench.errors import ConfigError
+from pdebench.errors import ConfigError, Unsupported
 from pdebench.spectral import Modes
 
 
@@ -30,6 +30,14 @@ class Closure(ABC):
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
         """Return tau of the resolved flow, given with its spectrum; None stands for zero."""
 
+    def divergence(self, gradient: Tensor, bend: Tensor) -> Tensor:
+        """Return d_j tau_ij (..., d), length/s^2, at scattered points, for networks of coordinates.
+
+        gradient: d_j u_i (..., d, d), 1/s; bend: d_j d_k u_i (..., d, d, d), 1/(length s).
+        Raises Unsupported where the model is no function of them.
+        """
+        raise Unsupported(f"closure {type(self).__name__} has no pointwise form")
+
 
 @final
 @dataclass(frozen=True)
@@ -38,6 +46,9 @@ class NoClosure(Closure):
 
     def stress(self, u: Tensor, u_hat: Tensor, modes: Modes) -> Tensor | None:
         return None
+
+    def divergence(self, gradient: Tensor, bend: Tensor) -> Tensor:
+        return torch.zeros_like(gradient[..., 0])
 
 
 @final
@@ -69,6 +80,12 @@ class Smagorinsky(Closure):
         if isinstance(self.coefficient, Tensor):
             return (-2 * self.width**2 * self.coefficient) * tensors.sized(s, modes)
         return tensors.sized(s, modes, -2 * self.width**2 * self.coefficient)
+
+    def divergence(self, gradient: Tensor, bend: Tensor) -> Tensor:
+        """-2 C Delta^2 ( |S| d_j S_ij + S_ij d_j |S| ),  d_k |S| = 2 S_ab d_k S_ab / |S|."""
+        if isinstance(self.coefficient, Tensor) and self.coefficient.numel() > 1:
+            raise Unsupported("closure Smagorinsky has a pointwise form with one coefficient only")
+        return -2 * self.width**2 * self.coefficient * sized_strain_divergence(gradient, bend)
 
 
 @final

@@ -37,6 +37,24 @@ def strain_rate(rows: Rows) -> Tensor:
     return torch.where(square > 0, square.clamp_min(torch.finfo(square.dtype).tiny), 0.0).sqrt()
 
 
+def sized_strain_divergence(gradient: Tensor, bend: Tensor) -> Tensor:
+    """Return d_j ( |S| S_ij ) (..., d) of d_j u_i (..., d, d) and d_j d_k u_i (..., d, d, d).
+
+        |S| d_j S_ij + S_ij d_j |S|,   d_k |S| = 2 S_ab d_k S_ab / |S|,
+
+    zero where S is, where it has no derivative.
+    """
+    s = (gradient + gradient.mT) / 2
+    ds = (bend + bend.transpose(-3, -2)) / 2  # d_k S_ij
+    square = 2 * s.square().sum((-2, -1))
+    positive = square > 0
+    size = torch.where(positive, square, 1.0).sqrt()
+    along = 2 * torch.einsum("...ab,...abk->...k", s, ds) / size.unsqueeze(-1)
+    own = size.unsqueeze(-1) * torch.einsum("...ijj->...i", ds)
+    found = own + torch.einsum("...ij,...j->...i", s, along)
+    return torch.where(positive.unsqueeze(-1), found, 0.0)
+
+
 def wale_rate(rows: Rows) -> Tensor:
     """Return the rate of the wall-adapting local eddy viscosity, zero in pure shear.
 
