@@ -47,7 +47,9 @@ turbulence: install ## label-free, labelled, mixed, released loss against LES, t
 	    solver=persistence,coarse_dns,les_smagorinsky,les_dynamic,les_wale,les_gradient && \
 	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0 solver=les_smagorinsky solver.grid=8,12,16 && \
 	  $(BIN)/pdebench run -m task=$$task $(TURBULENCE) seed=0,1,2 \
-	    solver=lesnets,lesnets_labelled,lesnets_mixed,lesnets_learned,lesnets_released || exit 1; done
+	    solver=lesnets,lesnets_labelled,lesnets_mixed,lesnets_learned,lesnets_released && \
+	  $(BIN)/pdebench run task=$$task $(TURBULENCE) seed=0 \
+	    solver=pinn_flow solver.steps=400 solver.every=100 || exit 1; done
 	$(BIN)/pdebench board --task 'turbulence/hit_les*' --out leaderboards/turbulence --records --title "Filtered turbulence"
 	$(BIN)/python benchmarks/studies/turbulence.py --out leaderboards/turbulence
 

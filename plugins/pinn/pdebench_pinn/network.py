@@ -2,24 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from pdebench.errors import ConfigError
+from pdebench_pinn.layers import TanhLayers
 
 
 @final
 class Coordinates(nn.Module):
     """B independent networks u_b(x) with tanh layers, values and derivatives in one forward pass.
 
-    Along each axis the first and second derivative are carried through the layers: for z = W h + b,
-    a = tanh z,
-
-        a' = (1 - a^2) z',   a'' = (1 - a^2) z'' - 2 a (1 - a^2) z'^2
-
+    First and second derivatives along each axis are carried through the layers, see `TanhLayers`.
     The first layer sees x in [-1, 1], or cos(2 pi B x) and sin(2 pi B x) of random B ~ N(0, s^2),
     as many for every scale s (Wang, Wang, Perdikaris, Comput. Methods Appl. Mech. Eng. 384 (2021)).
 
@@ -31,6 +27,8 @@ class Coordinates(nn.Module):
         scales: s, cycles per unit of x in [-1, 1]; empty for no features.
         features: frequencies per scale.
     """
+
+    frequencies: Tensor | None
 
     def __init__(
         self,
@@ -51,42 +49,25 @@ class Coordinates(nn.Module):
         self.register_buffer("frequencies", torch.cat(drawn, -1) if drawn else None)
         first = dim if not drawn else 2 * features * len(drawn)
         sizes = [first, *[width] * depth, 1]
-        self.weights = nn.ParameterList(
-            nn.Parameter(torch.randn(instances, a, b) * math.sqrt(2 / (a + b)))  # Glorot
-            for a, b in pairwise(sizes)
-        )
-        self.biases = nn.ParameterList(
-            nn.Parameter(torch.zeros(instances, 1, b)) for b in sizes[1:]
-        )
+        self.layers = TanhLayers(instances, sizes, dim, [(axis, axis) for axis in range(dim)])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return u (B, N), its first and its second derivatives (B, N, d) at points x (N, d)."""
-        instances, dim = len(self.weights[0]), x.shape[1]
-        h, first, second = self._lifted(x.expand(instances, *x.shape))
-        last = len(self.weights) - 1
-        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = torch.baddbmm(bias, h, weight)
-            first = [f @ weight for f in first]
-            second = [s @ weight for s in second]
-            if index < last:
-                h = torch.tanh(h)
-                slope = 1 - h * h
-                second = [slope * (s - 2 * h * f * f) for f, s in zip(first, second, strict=True)]
-                first = [slope * f for f in first]
-        stacked = [torch.cat(parts, -1) for parts in (first, second)]
-        assert stacked[0].shape[-1] == dim
-        return h[..., 0], stacked[0], stacked[1]
+        dim = x.shape[1]
+        u = self.layers(self._lifted(x))[..., 0]
+        return u[:, 0], u[:, 1 : 1 + dim].movedim(1, -1), u[:, 1 + dim :].movedim(1, -1)
 
-    def _lifted(self, x: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def _lifted(self, x: Tensor) -> Tensor:
+        """Return the streams (B or 1, 1 + 2 d, N, features) of the first layer's input."""
         dim = x.shape[-1]
         if self.frequencies is None:
             unit = torch.eye(dim, dtype=x.dtype, device=x.device)
-            zero = torch.zeros_like(x)
-            return x, [unit[a].expand_as(x) for a in range(dim)], [zero] * dim
+            slopes = [unit[axis].expand_as(x) for axis in range(dim)]
+            return torch.stack([x, *slopes, *[torch.zeros_like(x)] * dim]).unsqueeze(0)
         k = 2 * math.pi * self.frequencies
         angle = x @ k
         c, s = torch.cos(angle), torch.sin(angle)
         value = torch.cat([c, s], -1)
         first = [torch.cat([-s * k[:, a : a + 1], c * k[:, a : a + 1]], -1) for a in range(dim)]
         second = [-value * torch.cat([k[:, a : a + 1] ** 2] * 2, -1) for a in range(dim)]
-        return value, first, second
+        return torch.stack([value, *first, *second], 1)

@@ -1,29 +1,23 @@
 """Physics-informed networks as iterative solvers of the suite."""
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 import torch
 from torch import Tensor
 
-from pdebench.atomic import write_atomically
 from pdebench.domain import Grid
-from pdebench.errors import ConfigError, DataError, Diverged, Unsupported
+from pdebench.errors import ConfigError, Diverged, Unsupported
 from pdebench.problem import Problem
-from pdebench.samples import Samples
-from pdebench.solver import Budget, IterativeSolver, Use
 from pdebench_pinn.network import Coordinates
+from pdebench_pinn.seeded import Seeded, check_counts, check_positive, start_alike
 
 if TYPE_CHECKING:
     from pdebench.task import Task
 
-_SEED = "seed.json"
-
 
 @final
-class Pinn(IterativeSolver):
+class Pinn(Seeded):
     """One network of coordinates per instance, fitted to the equation online.
 
         loss = <R(u)^2>_free + lambda <(u - g)^2>_given
@@ -44,8 +38,6 @@ class Pinn(IterativeSolver):
         every: steps between iterates.
     """
 
-    uses: ClassVar[frozenset[Use]] = frozenset({"equation"})
-
     def __init__(
         self,
         width: int = 64,
@@ -58,38 +50,13 @@ class Pinn(IterativeSolver):
         tolerance: float = 1e-6,
         every: int = 200,
     ) -> None:
-        for name, value in (
-            ("width", width),
-            ("depth", depth),
-            ("features", features),
-            ("steps", steps),
-            ("every", every),
-        ):
-            if value < 1:
-                raise ConfigError(f"solver.{name}={value}, expected a positive integer")
-        for name, value in (("boundary_weight", boundary_weight), ("lr", lr)):
-            if value <= 0:
-                raise ConfigError(f"solver.{name}={value}, expected a positive number")
+        check_counts(width=width, depth=depth, features=features, steps=steps, every=every)
+        check_positive(boundary_weight=boundary_weight, lr=lr)
         if any(s <= 0 for s in scales):
             raise ConfigError(f"solver.scales={list(scales)}, expected positive numbers")
         self.width, self.depth, self.scales, self.features = width, depth, tuple(scales), features
         self.boundary_weight, self.lr = boundary_weight, lr
         self.steps, self.tolerance, self.every = steps, tolerance, every
-        self.seed = 0
-
-    def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
-        """Draw the seed of the networks' start; nothing is learned offline."""
-        self.seed = int(torch.randint(2**31, ()))
-
-    def save(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomically(path / _SEED, json.dumps({"seed": self.seed}).encode())
-
-    def load(self, path: Path) -> None:
-        file = path / _SEED
-        if not file.is_file():
-            raise DataError(f"'{file}' does not exist, expected the seed that save() wrote")
-        self.seed = int(json.loads(file.read_text(encoding="utf-8"))["seed"])
 
     def supports(self, task: "Task") -> str | None:
         return _unsuitable(task.samples(task.evaluate[0])[:1].problem)
@@ -126,12 +93,9 @@ class _Fit:
         self._edge = problem.equation.prescribed(problem.domain).flatten().to(given.device)
         self._given = given.flatten(1).float()
         self._networks = self._network(len(problem)).to(given.device)
-        # All instances start alike, so that an answer does not depend on the batch.
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(solver.seed)
-            one = self._network(1).state_dict()
-            for name, whole in self._networks.state_dict().items():
-                whole.copy_(one[name].expand_as(whole))
+            start_alike(self._networks, self._network(1))
         self._optimizer = torch.optim.Adam(self._networks.parameters(), lr=solver.lr)
         self.taken = 0
 
@@ -178,7 +142,10 @@ class _Fit:
 
 def _unsuitable(problem: Problem) -> str | None:
     if problem.times is not None:
-        return "it is for steady problems, the task asks for an evolution in time"
+        return (
+            "it is for steady problems, the task asks for an evolution in time; "
+            "solver=pinn_flow and solver=pinn_vorticity answer flows on a torus"
+        )
     if not isinstance(problem.domain, Grid) or problem.domain.dim > 3:
         return "it takes its points from a grid of one to three axes"
     if "boundary" not in problem.inputs:
