@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pdebench.harness.data import prepare
-from pdebench.harness.evaluate import Surroundings, seed_everything
 from pdebench.harness.evaluate import evaluate as _evaluate
+from pdebench.harness.evaluate import seed_everything
+from pdebench.harness.outcome import Surroundings
 from pdebench.harness.record import Record
 from pdebench.paths import default_data
 from pdebench.solver import Solver

@@ -12,8 +12,9 @@ import torch
 
 from pdebench.access import grant_problem, grant_samples, grant_task
 from pdebench.errors import AccessError
-from pdebench.harness.evaluate import Surroundings, evaluate
+from pdebench.harness.evaluate import evaluate
 from pdebench.harness.guard import sealed
+from pdebench.harness.outcome import Surroundings
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
 from pdebench.solver import Budget, Solver

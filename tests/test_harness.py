@@ -8,7 +8,8 @@ import torch
 
 import pdebench
 from pdebench.errors import Diverged, Unsupported
-from pdebench.harness.evaluate import Surroundings, evaluate
+from pdebench.harness.evaluate import evaluate
+from pdebench.harness.outcome import Surroundings
 from pdebench.harness.record import Record
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples

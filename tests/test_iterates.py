@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pdebench.harness.evaluate import Surroundings, evaluate
+from pdebench.harness.evaluate import evaluate
+from pdebench.harness.outcome import Surroundings
 from pdebench.problem import Problem
 from pdebench.solver import IterativeSolver
 from pdebench.testing.problems import conformance_tasks

@@ -10,7 +10,8 @@ import torch
 from pdebench import origin
 from pdebench.errors import DataError
 from pdebench.harness import identity
-from pdebench.harness.evaluate import Surroundings, evaluate
+from pdebench.harness.evaluate import evaluate
+from pdebench.harness.outcome import Surroundings
 from pdebench.problem import Problem, Solution
 from pdebench.samples import Samples
 from pdebench.solver import Budget, Pretraining, Solver

@@ -11,7 +11,8 @@ import torch
 
 from pdebench.dataset import Card, Dataset
 from pdebench.equation import Equation
-from pdebench.harness.evaluate import Surroundings, evaluate
+from pdebench.harness.evaluate import evaluate
+from pdebench.harness.outcome import Surroundings
 from pdebench.harness.overlap import overlaps
 from pdebench.harness.protocol import overspent
 from pdebench.harness.record import Record

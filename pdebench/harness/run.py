@@ -188,7 +188,8 @@ def _compute(
     import torch
 
     from pdebench.harness.draft import draft
-    from pdebench.harness.evaluate import Surroundings, evaluate, seed_everything
+    from pdebench.harness.evaluate import evaluate, seed_everything
+    from pdebench.harness.outcome import Surroundings
 
     hooks = plugins.manager().hook
     config = run.config
