@@ -9,11 +9,14 @@ from pdebench.domain import Domain, Grid, Mesh
 from pdebench.errors import Unsupported
 from pdebench.metric import metric
 from pdebench.metrics.fields import diverged, paired
+from pdebench.metrics.quadrature import box_weights
 from pdebench.problem import Problem, Solution
 
+Part = tuple[tuple[slice | int, ...] | Tensor, Tensor]  # where, surface weights there
 
-def boundary_weights(domain: Domain) -> Tensor:
-    """Return quadrature weights (*S,) of the boundary's surface, 0 inside; float64.
+
+def surface(domain: Domain) -> list[Part]:
+    """Return the boundary in parts: an index of space, and the quadrature weights (float64) there.
 
     Grid: every face of a bounded axis carries the product of the other axes' weights, so that an
     edge belongs to both its faces. Mesh: facets that belong to one cell and whose vertices are all
@@ -21,28 +24,26 @@ def boundary_weights(domain: Domain) -> Tensor:
     cloud does not know its surface. Raises Unsupported where there is no boundary.
     """
     if isinstance(domain, Grid):
-        weights = _faces(domain)
-    elif isinstance(domain, Mesh):
-        weights = _facets(domain)
+        parts = _faces(domain)
     else:
-        weights = domain.boundary.to(torch.float64)
-    if not bool((weights > 0).any()):
+        weights = _facets(domain) if isinstance(domain, Mesh) else domain.boundary.double()
+        on = weights.nonzero()[:, 0]
+        parts: list[Part] = [(on, weights[on])] if len(on) else []
+    if not parts:
         raise Unsupported("the domain has no boundary points")
-    return weights
+    return parts
 
 
-def _faces(grid: Grid) -> Tensor:
-    total = torch.zeros(grid.shape, dtype=torch.float64)
+def _faces(grid: Grid) -> list[Part]:
+    parts: list[Part] = []
     for position, axis in enumerate(grid.axes):
         if axis.periodic or axis.rule == "midpoint":  # no node lies on the wall
             continue
-        face = torch.ones((), dtype=torch.float64)
-        for other, along in enumerate(grid.axes):
-            if other != position:
-                face = face[..., None] * along.weights
-        for end in (0, -1):
-            total.select(position, end).add_(face)
-    return total
+        others = (slice(None),) * grid.dim
+        along = Grid((*grid.axes[:position], *grid.axes[position + 1 :]))
+        face = box_weights(along, others[1:])
+        parts += [((*others[:position], end, *others[position + 1 :]), face) for end in (0, -1)]
+    return parts
 
 
 def _facets(mesh: Mesh) -> Tensor:
@@ -75,13 +76,14 @@ def brmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
 
     PDEBench's bRMSE (arXiv 2210.07182, app. B) on surfaces that are boundaries: theirs takes the
     first and last points of periodic directions, too, and sums channels in 3D
-    (`published.pdebench`). Surface weights as in `boundary_weights`.
+    (`published.pdebench`). Surface weights as in `surface`.
     """
     prediction, reference = paired(solution, target, problem)
-    weights = boundary_weights(problem.domain).reshape(-1)
-    on = weights.nonzero()[:, 0].to(reference.device)
-    weights = (weights / weights.sum())[on.cpu()].to(reference.device)
-    ndim = len(problem.domain.shape)
-    values = [v.flatten(-ndim)[..., on].to(torch.float64) for v in (prediction, reference)]
-    error = (values[0] - values[1]).square_() @ weights
-    return diverged(error).sqrt().mean(2)
+    total, size = reference.new_zeros(reference.shape[:3], dtype=torch.float64), 0.0
+    for where, weights in surface(problem.domain):
+        index = (..., *where) if isinstance(where, tuple) else (..., where.to(reference.device))
+        error = prediction[index].to(torch.float64, copy=True).sub_(reference[index]).square_()
+        line = weights.to(error).reshape(-1)
+        total += error.flatten(3) @ line if error.ndim > 3 else error * line
+        size += float(line.sum())
+    return diverged(total / size).sqrt().mean(2)

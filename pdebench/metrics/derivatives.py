@@ -1,5 +1,6 @@
 """Derivatives on grids and meshes, as far as norms of gradients need them."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from pdebench.chebyshev import differentiation
 from pdebench.domain import Axis, Domain, Grid, Mesh
 from pdebench.errors import Unsupported
-from pdebench.metrics.quadrature import BLOCK, frames, normalised_weights
+from pdebench.metrics.quadrature import BLOCK, box_weights, frames, volume
 
 
 def derivative(field: Tensor, axis: Axis, dim: int) -> Tensor:
@@ -57,7 +58,7 @@ def lines(grid: Grid, direction: int, frame: Tensor) -> Iterator[tuple[slice, ..
     """
     across = 0 if direction else 1
     if grid.dim == 1:
-        yield (slice(None),)
+        yield (slice(None), slice(None))
         return
     num = grid.shape[across]
     width = max(1, min(num, BLOCK * num // max(frame.numel(), 1)))
@@ -82,9 +83,8 @@ def mean_square_gradient(domain: Domain, field: Tensor, *other: Tensor) -> Tenso
 
 def _on_grid(grid: Grid, *fields: Tensor) -> Tensor:
     flat = [f.flatten(0, -grid.dim - 1) for f in fields]
-    weights = normalised_weights(grid, flat[0].device)
     total = torch.zeros(len(flat[0]), dtype=torch.float64, device=flat[0].device)
-    step = max(1, BLOCK // max(torch.Size(grid.shape).numel(), 1))
+    step = max(1, BLOCK // max(math.prod(grid.shape), 1))
     for start in range(0, len(total), step):
         parts = [f[start : start + step] for f in flat]
         for j, axis in enumerate(grid.axes):
@@ -92,8 +92,9 @@ def _on_grid(grid: Grid, *fields: Tensor) -> Tensor:
                 values = parts[0][index].to(torch.float64, copy=True)
                 values = values.sub_(parts[1][index]) if len(parts) > 1 else values
                 slope = derivative(values, axis, j - grid.dim).square_().flatten(1)
-                total[start : start + step].addmv_(slope, weights[index[1:]].reshape(-1))
-    return total.reshape(fields[0].shape[: -grid.dim])
+                weights = box_weights(grid, index[1:]).to(slope.device).reshape(-1)
+                total[start : start + step].addmv_(slope, weights)
+    return total.reshape(fields[0].shape[: -grid.dim]) / volume(grid)
 
 
 def _on_mesh(mesh: Mesh, field: Tensor, *other: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What a flow must conserve: divergence, energy and enstrophy."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from pdebench.metrics import quadrature as q
 from pdebench.metrics.channels import velocity, vorticity
 from pdebench.metrics.derivatives import derivative, lines, mean_square_gradient
 from pdebench.metrics.fields import paired, ratio
-from pdebench.metrics.shells import mode_sum, shells, torus
+from pdebench.metrics.shells import Modes, mode_sum, torus
 from pdebench.problem import Problem, Solution
 from pdebench.task import frame_axis
 
@@ -41,8 +43,7 @@ def _combined(flow: Tensor, domain: Domain, terms: Terms) -> Tensor:
         raise Unsupported("derivatives of a flow need a tensor grid")
     all_frames = flow.flatten(0, 1)
     total = torch.zeros(len(all_frames), dtype=torch.float64, device=flow.device)
-    weights = q.normalised_weights(domain, flow.device).reshape(-1)
-    step = max(1, q.BLOCK // max(weights.numel(), 1))
+    step = max(1, q.BLOCK // max(math.prod(domain.shape), 1))
     for start in range(0, len(total), step):
         part = all_frames[start : start + step]
         for component in terms:
@@ -53,7 +54,8 @@ def _combined(flow: Tensor, domain: Domain, terms: Terms) -> Tensor:
                     joined[index].add_(
                         derivative(values, domain.axes[j], j - domain.dim), alpha=sign
                     )
-            total[start : start + step].addmv_(joined.square_().flatten(1), weights)
+            square = q.weighted_mean(domain, q.square, joined[:, None, None])
+            total[start : start + step] += square[:, 0, 0]
     return total.reshape(flow.shape[:2])
 
 
@@ -66,6 +68,12 @@ def _curl(dim: int) -> Terms:
     return [[(1, b, a), (-1, a, b)] for a, b in pairs]
 
 
+def _inverse_laplacian(modes: Modes) -> Tensor:
+    """Return 1 / |q|^2, 0 for the mean."""
+    inverse = (modes.radius * modes.spacing).pow_(-2)
+    return inverse.masked_fill_(inverse.isinf(), 0.0)
+
+
 def kinetic_energy(field: Tensor, problem: Problem) -> Tensor:
     """Return the mean kinetic energy of each frame, (B, T).
 
@@ -73,11 +81,7 @@ def kinetic_energy(field: Tensor, problem: Problem) -> Tensor:
     """
     rotation = vorticity(field, problem)
     if rotation is not None and rotation.shape[2] == 1 and problem.domain.dim == 2:
-        grid = torus(problem.domain)
-        layout = shells(grid)
-        inverse = (layout.radius * layout.spacing).pow(-2)
-        inverse[0] = 0.0
-        return mode_sum(grid, inverse, rotation).sum(2) / 2
+        return mode_sum(torus(problem.domain), _inverse_laplacian, rotation).sum(2) / 2
     flow = velocity(field, problem)
     return q.weighted_mean(problem.domain, q.square, flow).sum(2) / 2
 

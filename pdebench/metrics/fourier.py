@@ -20,7 +20,7 @@ from pdebench.domain import Grid
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.metric import Metric, metric
 from pdebench.metrics.fields import diverged, paired, ratio
-from pdebench.metrics.shells import mode_sum, shells, torus
+from pdebench.metrics.shells import Modes, anywhere, mode_sum, torus
 from pdebench.problem import Problem, Solution
 
 _FIELD = "unit of the field"
@@ -49,32 +49,51 @@ class Band:
         order = f"_d{self.derivative}" if self.derivative else ""
         return f"{self.low}_{'end' if self.high is None else self.high}{order}"
 
-    def scale(self, grid: Grid) -> Tensor:
-        """Return |q|^{2s} inside the band and 0 outside, for every mode (M,)."""
-        layout = shells(grid)
-        inside = layout.number >= self.low
-        if self.high is not None:
-            inside &= layout.number <= self.high
-        if not bool(inside.any()):
+    def require(self, grid: Grid) -> None:
+        """Raise Unsupported where no mode of the grid lies in the band."""
+        if not anywhere(grid, self._inside):
             raise Unsupported(f"a grid of {grid.shape} points has no shell {self.suffix}")
-        return inside * (layout.radius * layout.spacing) ** (2 * self.derivative)
+
+    def scale(self, modes: Modes) -> Tensor:
+        """Return |q|^{2s} inside the band and 0 outside, (m,)."""
+        inside = self._inside(modes).double()
+        if self.derivative == 0:
+            return inside
+        return inside.mul_((modes.radius * modes.spacing) ** (2 * self.derivative))
+
+    def _inside(self, modes: Modes) -> Tensor:
+        inside = modes.number >= self.low
+        return inside if self.high is None else inside & (modes.number <= self.high)
+
+
+Square = Callable[..., Tensor]  # |field (minus another)|_band^2
 
 
 def _banded(
-    name: str, unit: str, band: Band, form: Callable[[Tensor, Tensor, Tensor], Tensor]
+    name: str, unit: str, band: Band, form: Callable[[Square, Tensor, Tensor], Tensor]
 ) -> Metric:
-    """Return the metric mean_c form(|e|^2, |p|^2, |y|^2), the squares taken in the band."""
+    """Return the metric mean_c form(square, prediction, target), squares taken in the band."""
 
     def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
         prediction, reference = paired(solution, target, problem)
         grid = torus(problem.domain)
-        scale = band.scale(grid)
-        error = mode_sum(grid, scale, prediction, reference)
-        sizes = [mode_sum(grid, scale, v) for v in (prediction, reference)]
-        return form(error, *sizes).mean(2)
+        band.require(grid)
+
+        def square(*fields: Tensor) -> Tensor:
+            return mode_sum(grid, band.scale, *fields)
+
+        return form(square, prediction, reference).mean(2)
 
     score.__doc__ = f"{name} in shells {band.suffix} (see pdebench.metrics.fourier), (B, T)."
     return metric(f"pdebench.{name}@1", unit=unit, needs=("target", "torus"))(score)
+
+
+def _root(square: Square, prediction: Tensor, reference: Tensor) -> Tensor:
+    return diverged(square(prediction, reference)).sqrt()
+
+
+def _relative(square: Square, prediction: Tensor, reference: Tensor) -> Tensor:
+    return ratio(square(prediction, reference), square(reference))
 
 
 def _unit(band: Band) -> str:
@@ -85,19 +104,19 @@ def fourier_rmse(low: int = 0, high: int | None = None, derivative: int = 0) -> 
     """Return the metric 1/C sum_c |e_c|_band, (B, T)."""
     band = Band(low, high, derivative)
     name = f"fourier_rmse_{band.suffix}"
-    return _banded(name, _unit(band), band, lambda e, p, y: diverged(e).sqrt())
+    return _banded(name, _unit(band), band, _root)
 
 
 def fourier_nrmse(low: int = 0, high: int | None = None, derivative: int = 0) -> Metric:
     """Return the metric 1/C sum_c |e_c|_band / |y_c|_band, (B, T)."""
     band = Band(low, high, derivative)
-    return _banded(f"fourier_nrmse_{band.suffix}", "1", band, lambda e, p, y: ratio(e, y).sqrt())
+    return _banded(f"fourier_nrmse_{band.suffix}", "1", band, lambda *v: _relative(*v).sqrt())
 
 
 def fourier_nmse(low: int = 0, high: int | None = None, derivative: int = 0) -> Metric:
     """Return the metric 1/C sum_c |e_c|_band^2 / |y_c|_band^2, (B, T)."""
     band = Band(low, high, derivative)
-    return _banded(f"fourier_nmse_{band.suffix}", "1", band, lambda e, p, y: ratio(e, y))
+    return _banded(f"fourier_nmse_{band.suffix}", "1", band, _relative)
 
 
 def fourier_srmse(low: int = 0, high: int | None = None, derivative: int = 0) -> Metric:
@@ -107,12 +126,8 @@ def fourier_srmse(low: int = 0, high: int | None = None, derivative: int = 0) ->
         f"fourier_srmse_{band.suffix}",
         "1",
         band,
-        lambda e, p, y: ratio(2 * e.sqrt(), p.sqrt() + y.sqrt()),
+        lambda square, p, y: ratio(2 * square(p, y).sqrt(), square(p).sqrt() + square(y).sqrt()),
     )
-
-
-def _root(error: Tensor, _: Tensor, __: Tensor) -> Tensor:
-    return diverged(error).sqrt()
 
 
 # The bands of PDEBench (arXiv 2210.07182, app. B): shells 0-3, 4-11, 12 and above. Their program

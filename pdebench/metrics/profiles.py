@@ -4,6 +4,8 @@
 coordinate, integrated with its own quadrature weights W:  |f|^2 = sum_y W f(y)^2.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from pdebench.errors import Unsupported
 from pdebench.metric import metric
 from pdebench.metrics.channels import velocity
 from pdebench.metrics.fields import paired, ratio
+from pdebench.metrics.quadrature import BLOCK
 from pdebench.problem import Problem, Solution
 
 
@@ -25,43 +28,48 @@ def wall(domain: Domain) -> tuple[Grid, int]:
     return domain, walls[0]
 
 
+def layers(field: Tensor, domain: Domain) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (nodes, part): layers of fields (B, T, C, *S) parallel to the wall, in float64.
+
+    A part is (B, T, C, n, *others), n nodes along the wall-normal axis, about `BLOCK` values in
+    all or one node's.
+    """
+    grid, normal = wall(domain)
+    moved = field.movedim(3 + normal, 3)
+    num = grid.shape[normal]
+    step = max(1, BLOCK * num // max(field.numel(), 1))
+    for start in range(0, num, step):
+        nodes = slice(start, min(start + step, num))
+        yield nodes, moved[:, :, :, nodes].to(torch.float64)
+
+
 def mean_profile(field: Tensor, domain: Domain) -> Tensor:
     """Return [u] (y), (B, C, n) float64, of fields (B, T, C, *S)."""
-    return _average(field.mean(1, dtype=torch.float64), domain)
+    weights = _lateral(domain).to(field.device)
+    return torch.cat([_mean(part, weights) for _, part in layers(field, domain)], -1)
 
 
 def stress_profiles(field: Tensor, domain: Domain) -> Tensor:
-    """Return [u_i' u_j'] (y), (B, C, C, n) float64, u' = u - [u]; the diagonal holds variances.
-
-    Frame by frame, so that no temporary is larger than a few frames.
-    """
-    _, normal = wall(domain)
-    average = mean_profile(field, domain)
-    shape = [1] * (field.ndim - 3)
-    shape[normal] = average.shape[-1]
-    centre = average.reshape(*average.shape[:2], *shape)
-    num = field.shape[2]
-    total = average.new_zeros((len(average), num, num, average.shape[-1]))
-    for frame in field.unbind(1):
-        fluctuation = frame.to(torch.float64) - centre
-        for i in range(num):
-            products = fluctuation[:, i : i + 1] * fluctuation[:, i:]
-            part = _average(products, domain)
-            total[:, i, i:] += part
-            total[:, i + 1 :, i] += part[:, 1:]
-    return total / field.shape[1]
+    """Return [u_i' u_j'] (y), (B, C, C, n) float64, u' = u - [u]; the diagonal holds variances."""
+    weights, found = _lateral(domain).to(field.device), []
+    for _, part in layers(field, domain):
+        centred = part.flatten(4) - _mean(part, weights)[:, None, ..., None]
+        rows = centred.permute(0, 3, 2, 1, 4)  # (B, n, C, T, points)
+        products = (rows * weights).flatten(3) @ rows.flatten(3).mT
+        found.append(products.permute(0, 2, 3, 1) / field.shape[1])
+    return torch.cat(found, -1)
 
 
-def _average(field: Tensor, domain: Domain) -> Tensor:
-    """Return the weighted mean of (B, C, *S) over all but the wall-normal axis, (B, C, n)."""
+def _mean(part: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of a layer over frames and points, (B, C, n)."""
+    return (part.flatten(4) @ weights).mean(1)
+
+
+def _lateral(domain: Domain) -> Tensor:
+    """Return the weights of the points of all but the wall-normal axis, flattened; sum 1."""
     grid, normal = wall(domain)
-    moved = field.movedim(2 + normal, 2)
-    others = [a.weights for i, a in enumerate(grid.axes) if i != normal]
-    weights = others[0]
-    for extra in others[1:]:
-        weights = weights[..., None] * extra
-    weights = (weights / weights.sum()).to(field)
-    return moved.flatten(3) @ weights.reshape(-1)
+    others = Grid(tuple(a for i, a in enumerate(grid.axes) if i != normal))
+    return (others.weights / others.weights.sum()).reshape(-1)
 
 
 def _distance(got: Tensor, expected: Tensor, domain: Domain) -> Tensor:

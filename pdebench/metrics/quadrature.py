@@ -6,12 +6,12 @@ float32 or float16 values neither overflow nor lose digits.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from pdebench.domain import Domain
+from pdebench.domain import Domain, Grid
 
 BLOCK = 1 << 17  # float64 values: 1 MB, inside a level-2 cache
 
@@ -29,7 +29,7 @@ def frames(
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Yield (start, stop, part): whole frames start:stop of field (minus another), (rows, N).
 
-    ``part`` is of type ``dtype`` and may be overwritten.
+    ``part`` is of type ``dtype``; it may be a view.
     """
     first, *other = rows_of(domain, *fields)
     step = max(1, BLOCK // max(first.shape[1], 1))
@@ -39,8 +39,9 @@ def frames(
 
 
 def _part(fields: list[Tensor], dtype: torch.dtype) -> Tensor:
-    part = fields[0].to(dtype, copy=True)
-    return part.sub_(fields[1]) if len(fields) > 1 else part
+    if len(fields) == 1:
+        return fields[0].to(dtype)
+    return fields[0].to(dtype, copy=True).sub_(fields[1])
 
 
 def pieces(domain: Domain, *fields: Tensor) -> Iterator[tuple[slice, slice, tuple[Tensor, ...]]]:
@@ -66,10 +67,30 @@ def _empty(domain: Domain, field: Tensor, value: float) -> Tensor:
     return torch.full((shape.numel(),), value, dtype=torch.float64, device=field.device)
 
 
-def normalised_weights(domain: Domain, device: torch.device) -> Tensor:
-    """Return w_i / sum_i w_i, (*S), float64."""
-    weights = domain.weights.to(device, torch.float64)
-    return weights / weights.sum()
+def box_weights(grid: Grid, index: Sequence[slice]) -> Tensor:
+    """Return the weights of the points grid[index], one slice an axis, float64."""
+    total = torch.ones((), dtype=torch.float64)
+    for axis, part in zip(grid.axes, index, strict=True):
+        total = total.unsqueeze(-1) * axis.weights[part]
+    return total
+
+
+def weights_of(domain: Domain, points: slice) -> Tensor:
+    """Return the weights of the flattened points, (n,), float64.
+
+    Those of large grids are multiplied out for these points alone.
+    """
+    if not isinstance(domain, Grid) or math.prod(domain.shape) <= BLOCK:
+        return domain.weights.to(torch.float64).reshape(-1)[points]
+    num = math.prod(domain.shape[1:])
+    first, last = points.start // num, -(-points.stop // num)
+    rows = box_weights(domain, (slice(first, last), *(slice(None),) * (domain.dim - 1)))
+    return rows.reshape(-1)[points.start - first * num : points.stop - first * num]
+
+
+def volume(grid: Grid) -> float:
+    """Return the sum of all weights."""
+    return math.prod(float(axis.weights.sum()) for axis in grid.axes)
 
 
 def weighted_mean(domain: Domain, form: Form, *fields: Tensor) -> Tensor:
@@ -78,11 +99,14 @@ def weighted_mean(domain: Domain, form: Form, *fields: Tensor) -> Tensor:
     ``form`` works point by point: it gets blocks (rows, points), of which it may overwrite the
     first, and returns values of that shape.
     """
-    weights = domain.weights.to(fields[0].device, torch.float64).reshape(-1)
     total = _empty(domain, fields[0], 0.0)
+    size = total.new_zeros(())
     for rows, points, parts in pieces(domain, *fields):
-        total[rows].addmv_(form(*parts), weights[points])
-    return total.div_(weights.sum()).reshape(fields[0].shape[: -len(domain.shape)])
+        weights = weights_of(domain, points).to(total.device)
+        total[rows].addmv_(form(*parts), weights)
+        if rows.start == 0:
+            size += weights.sum()
+    return total.div_(size).reshape(fields[0].shape[: -len(domain.shape)])
 
 
 def maximum(domain: Domain, form: Form, *fields: Tensor) -> Tensor:
@@ -121,6 +145,11 @@ def absolute_difference(field: Tensor, other: Tensor) -> Tensor:
 def mean(field: Tensor, domain: Domain) -> Tensor:
     """Return the mean over space, (B, T, C)."""
     return weighted_mean(domain, lambda u: u, field)
+
+
+def mean_square(frame: Tensor, domain: Domain) -> Tensor:
+    """Return <u^2> of one frame (*S,), scalar."""
+    return weighted_mean(domain, square, frame[None, None, None])[0, 0, 0]
 
 
 def variance(field: Tensor, domain: Domain) -> Tensor:

@@ -1,6 +1,7 @@
 """Shells of the Fourier modes of a torus, and sums over them."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import final
@@ -10,38 +11,86 @@ from torch import Tensor
 
 from pdebench.domain import Domain, Grid
 from pdebench.errors import Unsupported
-from pdebench.metrics.quadrature import frames
+from pdebench.metrics.quadrature import BLOCK, frames
 
 _TIE = 1e-9  # puts exact ties (k + 1/2 on anisotropic boxes) into the upper shell everywhere
+_KEPT = 1 << 20  # modes: shell numbers of larger grids are computed again, in a fifth of the FFT
+
+
+@final
+@dataclass(frozen=True)
+class Modes:
+    """A block of the flattened modes of ``rfftn``: consecutive indices along the first axis.
+
+    Attributes:
+        points: where the block lies among all modes.
+        axes: its wavenumbers along every axis, in units of ``spacing``.
+        ends: 2 where a mode of that index along the last axis stands for its conjugate, too, else
+            1.
+        spacing: k0 = 2 pi / (longest extent), rad per unit length.
+    """
+
+    points: slice
+    axes: tuple[Tensor, ...]
+    ends: Tensor
+    spacing: float
+
+    @property
+    def radius(self) -> Tensor:
+        """Length of every mode's wavenumber (m,), in units of ``spacing``, float64."""
+        total = self.axes[0].square()
+        for axis in self.axes[1:]:
+            total = total.unsqueeze(-1) + axis.square()
+        return total.sqrt_().reshape(-1)
+
+    @cached_property
+    def number(self) -> Tensor:
+        """Shell k of every mode (m,): k - 1/2 <= radius < k + 1/2, cut shells included; int32."""
+        return self.radius.add_(0.5 + _TIE).floor_().int()
+
+    @property
+    def weight(self) -> Tensor:
+        """How many modes of the full transform every mode (m,) stands for, float64."""
+        return self.ends.repeat((self.points.stop - self.points.start) // len(self.ends))
 
 
 @final
 @dataclass(frozen=True)
 class Shells:
-    """Modes of a real transform on a torus.
+    """All modes of a real transform on a torus.
 
     Attributes:
-        modes: (d, M) wavenumbers of ``rfftn``, flattened, in units of ``spacing``.
-        weight: (M,) 2 where the mode stands for its conjugate too, else 1.
+        axes, ends, spacing: as those of `Modes`, of the whole transform.
         count: number of complete shells 0, ..., count - 1; those that the Nyquist planes cut are
             not counted.
-        spacing: k0 = 2 pi / (longest extent), rad per unit length.
     """
 
-    modes: Tensor
-    weight: Tensor
-    count: int
+    axes: tuple[Tensor, ...]
+    ends: Tensor
     spacing: float
+    count: int
+
+    def blocks(self) -> Iterator[Modes]:
+        """Yield all modes in blocks of about `BLOCK`."""
+        small = math.prod(map(len, self.axes)) <= _KEPT
+        yield from self._kept if small else self._blocks()
 
     @cached_property
-    def radius(self) -> Tensor:
-        """Length of every mode's wavenumber (M,), in units of ``spacing``."""
-        return self.modes.square().sum(0).sqrt()
+    def _kept(self) -> list[Modes]:
+        return list(self._blocks())
 
-    @cached_property
-    def number(self) -> Tensor:
-        """Shell k of every mode (M,): k - 1/2 <= radius < k + 1/2, cut shells included."""
-        return torch.floor(self.radius + 0.5 + _TIE).long()
+    def _blocks(self) -> Iterator[Modes]:
+        first, *others = self.axes
+        num = math.prod(map(len, others))
+        step = max(1, BLOCK // num)
+        for start in range(0, len(first), step):
+            stop = min(start + step, len(first))
+            ends = self.ends if others else self.ends[start:stop]
+            points = slice(start * num, stop * num)
+            yield Modes(points, (first[start:stop], *others), ends, self.spacing)
+
+
+Scale = Callable[[Modes], Tensor]
 
 
 def torus(domain: Domain) -> Grid:
@@ -62,57 +111,69 @@ def _shells(shape: tuple[int, ...], extent: tuple[float, ...]) -> Shells:
     axes = [torch.fft.fftfreq(n, 1 / n, dtype=torch.float64) for n in shape[:-1]]
     axes.append(torch.arange(shape[-1] // 2 + 1, dtype=torch.float64))
     scaled = [axis * (longest / length) for axis, length in zip(axes, extent, strict=True)]
-    modes = torch.stack([g.reshape(-1) for g in torch.meshgrid(*scaled, indexing="ij")])
     # Complete: every mode of radius < k + 1/2 is on the grid, which has (n - 1)//2 on either side.
     reach = min(((n - 1) // 2 + 1) * longest / L for n, L in zip(shape, extent, strict=True))
     count = max(int(reach - 0.5 + _TIE) + 1, 1)
-    last = torch.full((len(axes[-1]),), 2.0, dtype=torch.float64)
-    last[0] = 1.0
+    ends = torch.full((len(axes[-1]),), 2.0, dtype=torch.float64)
+    ends[0] = 1.0
     if shape[-1] % 2 == 0:
-        last[-1] = 1.0
-    weight = last.repeat(modes.shape[1] // len(last))
-    return Shells(modes, weight, count, 2 * torch.pi / longest)
+        ends[-1] = 1.0
+    return Shells(tuple(scaled), ends, 2 * torch.pi / longest, count)
 
 
-def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield (start, stop, |v_hat|^2 (rows, M) float64) over blocks of frames.
+def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[slice, Modes, Tensor]]:
+    """Yield (rows, modes, |v_hat|^2 (rows, m) float64) over blocks of frames and of their modes.
 
     v = field (minus other), v_hat = fft(v)/N. Transforms run in the fields' own precision, float32
-    at least: their round-off is that of the data.
+    at least: their round-off is that of the data. Beyond the transform of one block of frames (at
+    least a frame) nothing of its size is held.
     """
     axes = tuple(range(1, grid.dim + 1))
     dtype = torch.float32
     for operand in (field, *other):
         dtype = torch.promote_types(dtype, operand.dtype)
     for start, stop, part in frames(grid, dtype, field, *other):
-        modes = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=axes, norm="forward")
+        values = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=axes, norm="forward").flatten(1)
         del part  # one frame may be all there is: keep no more of it than needed
-        power = modes.real.square().addcmul_(modes.imag, modes.imag).flatten(1)
-        del modes
-        yield start, stop, power.to(torch.float64)
+        for modes in shells(grid).blocks():
+            block = values[:, modes.points]
+            power = block.real.square().addcmul_(block.imag, block.imag)
+            yield slice(start, stop), modes, power.to(torch.float64)
 
 
-def shell_sums(domain: Domain, field: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Return sum_{shell k} scale |v_hat|^2, (B, T, C, K) float64, v_hat = fft(v)/N.
+def shell_sums(domain: Domain, field: Tensor) -> Tensor:
+    """Return sum_{shell k} |v_hat|^2, (B, T, C, K) float64, v_hat = fft(v)/N.
 
-    K complete shells; ``scale`` (M,) multiplies the modes. Over all modes and scale 1 it is <v^2>.
+    K complete shells; over all modes it is <v^2>.
     """
     grid = torus(domain)
-    layout = shells(grid)
-    weight = (layout.weight if scale is None else layout.weight * scale).to(field.device)
-    index = layout.number.clamp(max=layout.count).to(field.device)
+    count = shells(grid).count
     lead = field.shape[: -grid.dim]
-    total = torch.zeros((lead.numel(), layout.count + 1), dtype=torch.float64, device=field.device)
-    for start, stop, power in powers(grid, field):
-        total[start:stop].index_add_(1, index, power.mul_(weight))
-    return total[:, : layout.count].reshape(*lead, layout.count)
+    total = torch.zeros((lead.numel(), count + 1), dtype=torch.float64, device=field.device)
+    for rows, modes, power in powers(grid, field):
+        index = modes.number.clamp(max=count).to(field.device)
+        total[rows].index_add_(1, index, power.mul_(modes.weight.to(field.device)))
+    return total[:, :count].reshape(*lead, count)
 
 
-def mode_sum(grid: Grid, scale: Tensor, field: Tensor, *other: Tensor) -> Tensor:
-    """Return sum over all modes of scale (M,) |v_hat|^2, (B, T, C), v = field (minus other)."""
-    weight = (shells(grid).weight * scale).to(field.device)
+def shell_sizes(grid: Grid) -> Tensor:
+    """Return how many modes of the full transform every complete shell holds, (K,) float64."""
+    count = shells(grid).count
+    total = torch.zeros(count + 1, dtype=torch.float64)
+    for modes in shells(grid).blocks():
+        total.index_add_(0, modes.number.clamp(max=count), modes.weight)
+    return total[:count]
+
+
+def mode_sum(grid: Grid, scale: Scale, field: Tensor, *other: Tensor) -> Tensor:
+    """Return sum over all modes of scale |v_hat|^2, (B, T, C), v = field (minus other)."""
     lead = field.shape[: -grid.dim]
-    total = torch.empty(lead.numel(), dtype=torch.float64, device=field.device)
-    for start, stop, power in powers(grid, field, *other):
-        torch.mv(power, weight, out=total[start:stop])
+    total = torch.zeros(lead.numel(), dtype=torch.float64, device=field.device)
+    for rows, modes, power in powers(grid, field, *other):
+        total[rows].addmv_(power, scale(modes).mul(modes.weight).to(field.device))
     return total.reshape(lead)
+
+
+def anywhere(grid: Grid, inside: Scale) -> bool:
+    """Return whether ``inside`` holds for any mode."""
+    return any(bool(inside(modes).any()) for modes in shells(grid).blocks())

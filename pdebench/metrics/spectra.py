@@ -7,7 +7,16 @@ from pdebench.domain import Domain, Grid
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.metric import Metric, Score, metric
 from pdebench.metrics.fields import diverged, paired, ratio
-from pdebench.metrics.shells import mode_sum, shell_sums, shells, torus
+from pdebench.metrics.shells import (
+    Modes,
+    Scale,
+    anywhere,
+    mode_sum,
+    shell_sizes,
+    shell_sums,
+    shells,
+    torus,
+)
 from pdebench.problem import Problem, Solution
 
 
@@ -28,11 +37,7 @@ def power_spectrum(u: Tensor, domain: Domain) -> Tensor:
 
     The spectrum of The Well (arXiv 2412.00568) up to normalisation: white noise is flat.
     """
-    layout = shells(torus(domain))
-    index = layout.number.clamp(max=layout.count)
-    modes = torch.zeros(layout.count + 1, dtype=torch.float64)
-    modes.index_add_(0, index, layout.weight / layout.weight[0])  # every conjugate counted
-    return shell_sums(domain, u).sum(2) / modes[: layout.count].to(u.device)
+    return shell_sums(domain, u).sum(2) / shell_sizes(torus(domain)).to(u.device)
 
 
 def _spectra(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
@@ -120,15 +125,17 @@ def _binned(kind: str, unit: str, part: int, parts: int, score: Score) -> Metric
     return metric(name, unit=unit, needs=("target", "torus"))(score)
 
 
-def _bin(grid: Grid, part: int, parts: int) -> Tensor:
-    """Return 1 for the modes in the bin, else 0, (M,)."""
-    layout = shells(grid)
-    edges = float(layout.count - 1) ** (torch.arange(1, parts, dtype=torch.float64) / parts)
+def _bin(grid: Grid, part: int, parts: int) -> Scale:
+    """Return the scale that is 1 for the modes in the bin, else 0."""
+    edges = float(shells(grid).count - 1) ** (torch.arange(1, parts, dtype=torch.float64) / parts)
     edges = torch.ceil(edges - 1e-9)  # whole roots (8^{1/3}) must not depend on round-off
-    inside = torch.bucketize(layout.number.double(), edges, right=True) == part
-    if not bool(inside.any()):
+
+    def inside(modes: Modes) -> Tensor:
+        return (torch.bucketize(modes.number.double(), edges, right=True) == part).double()
+
+    if not anywhere(grid, inside):
         raise Unsupported(f"a grid of {grid.shape} points leaves spectral bin {part} empty")
-    return inside.double()
+    return inside
 
 
 spectral_nmse_low = binned_nmse(0)

@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor
 
-from pdebench.domain import Domain
+from pdebench.domain import Domain, Grid
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.metric import Metric, metric
 from pdebench.metrics.channels import velocity
 from pdebench.metrics.distributions import wasserstein
 from pdebench.metrics.fields import diverged, paired, ratio
-from pdebench.metrics.profiles import wall
+from pdebench.metrics.increments import increment
+from pdebench.metrics.profiles import layers, wall
+from pdebench.metrics.quadrature import mean_square
 from pdebench.problem import Problem, Solution
 
 
@@ -23,27 +25,22 @@ def wall_spectra(flow: Tensor, domain: Domain) -> list[Tensor]:
     axis, and on periodic axes that are not uniform.
     """
     grid, normal = wall(domain)
-    found: list[Tensor] = []
-    for axis, line in enumerate(grid.axes):
-        if axis == normal:
-            continue
-        if not line.uniform:
+    periodic = [a for a in range(grid.dim) if a != normal]
+    for axis in periodic:
+        if not grid.axes[axis].uniform:
             raise Unsupported(f"axis {axis} is not uniform, a spectrum needs equal spacing")
-        total: Tensor | None = None
-        for frame in flow.unbind(1):
-            power = (
-                torch.fft.rfft(frame.to(torch.float64), dim=axis + 2, norm="forward").abs().square()
-            )
-            power = 2 * power.narrow(axis + 2, 1, power.shape[axis + 2] - 1)
-            if len(line.nodes) % 2 == 0:
-                power.select(axis + 2, -1).mul_(0.5)
-            others = [d + 2 for d in range(grid.dim) if d not in (axis, normal)]
-            power = power.mean(others) if others else power
-            power = power if axis < normal else power.transpose(2, 3)
-            total = power if total is None else total + power
-        assert total is not None
-        found.append(total / flow.shape[1])
-    return found
+    found: list[list[Tensor]] = [[] for _ in periodic]
+    for _, layer in layers(flow, domain):
+        for position, axis in enumerate(periodic):
+            dim = 4 + position
+            modes = torch.fft.rfft(layer, dim=dim, norm="forward")
+            power = modes.real.square().add_(modes.imag.square())
+            power = 2 * power.narrow(dim, 1, power.shape[dim] - 1)
+            if grid.shape[axis] % 2 == 0:
+                power.select(dim, -1).mul_(0.5)
+            others = [d for d in range(4, 3 + grid.dim) if d != dim]
+            found[position].append(power.mean([1, *others]).transpose(2, 3))
+    return [torch.cat(blocks, -1) for blocks in found]
 
 
 @metric("pdebench.wall_spectrum_error@1", needs=("target", "walls"))
@@ -81,26 +78,25 @@ def wall_increments(separation: int = 1) -> Metric:
     def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
         grid, normal = wall(problem.domain)
         fields = [velocity(v, problem) for v in paired(solution, target, problem)]
-        weights = grid.weights.reshape(-1)
         periodic = [a for a in range(grid.dim) if a != normal]
         if min(grid.shape[a] for a in periodic) <= separation:
             raise Unsupported(f"increments over {separation} cells of a grid of {grid.shape}")
         out = torch.zeros(fields[1].shape[:2], dtype=torch.float64)
         for b, t in torch.cartesian_prod(*map(torch.arange, out.shape)).tolist():
-            parts = [_along(v[b, t].double(), periodic, separation) for v in fields]
-            far = torch.stack([wasserstein(x, y, weights) for x, y in zip(*parts, strict=True)])
-            size = (parts[1].square() @ weights / weights.sum()).sqrt()
-            out[b, t] = ratio(diverged(far), size).mean()
+            got, expected = (v[b, t] for v in fields)
+            far = [_distance(got, expected, grid, a, separation) for a in periodic]
+            out[b, t] = torch.stack(far).mean()
         return out
 
     score.__doc__ = f"Distance of increments' distributions over {separation} cells, (B, T)."
     return metric(f"pdebench.wall_increment_error_{separation}@1", needs=("target", "walls"))(score)
 
 
-def _along(flow: Tensor, axes: list[int], separation: int) -> Tensor:
-    """Return the longitudinal increments (A, N) of a frame (C, *S)."""
-    parts = [flow[a].roll(-separation, a) - flow[a] for a in axes]
-    return torch.stack(parts).flatten(1)
+def _distance(got: Tensor, expected: Tensor, grid: Grid, axis: int, separation: int) -> Tensor:
+    """Return the distance of the increments of two frames (C, *S) along one axis."""
+    x, y = (increment(v.select(0, axis).double(), axis, separation) for v in (got, expected))
+    size = mean_square(y, grid).sqrt()
+    return ratio(diverged(wasserstein(x, y, grid)), size)
 
 
 wall_increment_error = wall_increments()
