@@ -25,6 +25,25 @@ class Score(Protocol):
 Better = Literal["lower", "higher", "zero"]
 
 
+def _missing(need: Need, solution: Solution, problem: Problem) -> str | None:
+    domain = problem.domain
+    axes = getattr(domain, "axes", None)
+    match need:
+        case "spread" if solution.spread is None:
+            return "the solver gives no predictive spread"
+        case "times" if problem.times is None:
+            return "the problem is steady"
+        case "grid" if axes is None:
+            return "the domain is no tensor grid"
+        case "torus" if not getattr(domain, "is_torus", False):
+            return "it needs a periodic uniform grid"
+        case "boundary" if not bool(domain.boundary.any()):
+            return "the domain has no boundary points"
+        case "walls" if axes is None or all(a.periodic for a in axes):
+            return "the domain has no wall-normal axis"
+    return None
+
+
 @final
 @dataclass(frozen=True)
 class Metric:
@@ -58,19 +77,8 @@ class Metric:
 
     def not_applicable(self, solution: Solution, problem: Problem) -> str | None:
         """Return None, or why this metric has no value here."""
-        domain = problem.domain
-        grid = getattr(domain, "axes", None)
-        missing = {
-            "spread": solution.spread is None and "the solver gives no predictive spread",
-            "times": problem.times is None and "the problem is steady",
-            "grid": grid is None and "the domain is no tensor grid",
-            "torus": not getattr(domain, "is_torus", False) and "it needs a periodic uniform grid",
-            "boundary": not bool(domain.boundary.any()) and "the domain has no boundary points",
-            "walls": (grid is None or all(a.periodic for a in grid))
-            and "the domain has no wall-normal axis",
-        }
         for need in sorted(self.needs):
-            reason = missing.get(need)
+            reason = _missing(need, solution, problem)
             if reason:
                 return f"{self.short}: {reason}"
         return None

@@ -21,15 +21,15 @@ def wasserstein(x: Tensor, y: Tensor, domain: Domain) -> Tensor:
 
         W1 = int |F_x(z) - F_y(z)| dz,    F_x(z) = sum_{i: x_i <= z} w_i / sum_i w_i
 
-    Both are overwritten. With equal weights it is mean |sort(x) - sort(y)|; else the two samples
-    are sorted together, a range of values after the other. Returns infinity where x is not finite.
+    With equal weights it is mean |sort(x) - sort(y)|; else the two samples are sorted together, a
+    range of values after the other. Returns infinity where x is not finite.
     """
     if not all(bool(edge.isfinite()) for edge in x.aminmax()):
         return x.new_full((), float("inf"), dtype=torch.float64)
     if not _equal_weights(domain):
         return _weighted(x, y, domain)
     # NumPy sorts in place, without a vector of int64 positions
-    apart, other = (v.reshape(-1).cpu().numpy() for v in (x, y))
+    apart, other = (v.cpu().numpy().flatten() for v in (x, y))
     apart.sort()
     other.sort()
     np.abs(np.subtract(apart, other, out=apart), out=apart)
@@ -100,9 +100,6 @@ def _distances(prediction: Tensor, reference: Tensor, domain: Domain) -> Tensor:
     found = torch.empty((num_samples, num_channels), dtype=torch.float64, device=reference.device)
     for b in range(num_samples):
         for c in range(num_channels):
-            x, y = (
-                v[b, :, c].to(common, copy=True, memory_format=torch.contiguous_format)
-                for v in (prediction, reference)
-            )
+            x, y = (v[b, :, c].to(common) for v in (prediction, reference))
             found[b, c] = wasserstein(x, y, domain)
     return diverged(found)

@@ -31,16 +31,19 @@ def _space(field: Tensor) -> tuple[int, ...]:
     return tuple(range(3, field.ndim))
 
 
+def _rms(field: Tensor) -> Tensor:
+    size = torch.linalg.vector_norm(field, dim=_space(field))  # no square of the field is kept
+    return size / math.sqrt(math.prod(field.shape[3:]))
+
+
 def rmse(error: Tensor) -> Tensor:
     """Return mean_b (mean_x e^2)^{1/2}, (C, T)."""
-    return error.square().mean(_space(error)).sqrt().mean(0).T
+    return _rms(error).mean(0).T
 
 
 def nrmse(error: Tensor, target: Tensor) -> Tensor:
     """Return mean_b (mean_x e^2 / mean_x y^2)^{1/2}, (C, T); inf or NaN at a zero target."""
-    space = _space(error)
-    scale = target.square().mean(space).sqrt()
-    return (error.square().mean(space).sqrt() / scale).mean(0).T
+    return (_rms(error) / _rms(target)).mean(0).T
 
 
 def crmse(error: Tensor) -> Tensor:
@@ -51,7 +54,8 @@ def crmse(error: Tensor) -> Tensor:
 
 def maximum(error: Tensor) -> Tensor:
     """Return max_{b,x} abs(e), (C, T), the largest of the batch."""
-    return error.abs().amax((0, *_space(error))).T
+    over = (0, *_space(error))
+    return torch.maximum(error.amax(over), -error.amin(over)).T
 
 
 def brmse(error: Tensor) -> Tensor:
@@ -86,10 +90,10 @@ def frmse(
     """
     shape = error.shape[3:]
     modes = torch.fft.rfftn(error, dim=_space(error))
-    power = (modes.real.square() + modes.imag.square()).mean(0)
     if len(shape) > 1:
         for axis, length in enumerate(shape):
-            power = power.narrow(2 + axis, 0, length // 2)
+            modes = modes.narrow(3 + axis, 0, length // 2)
+    power = modes.real.square().addcmul_(modes.imag, modes.imag).mean(0)
     num = min(n // 2 for n in shape) if len(shape) > 1 else power.shape[-1]
     index = torch.arange(num) if len(shape) == 1 else _octant(shape).clamp(max=num)
     sums = power.new_zeros((*power.shape[:2], num + 1))
