@@ -87,6 +87,11 @@ study-pressure: install ## learned directions against classical solvers on press
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
 	$(BIN)/python benchmarks/studies/pressure_iterations.py
 
+study-streamfunction: install ## learned directions and linear solvers on a singular system, two minutes: leaderboards/streamfunction
+	$(BIN)/pdebench run -m task=navier_stokes/streamfunction track=tiny threads=1 track.budget.epochs=4 seed=0 \
+	  solver=gp,cg,jacobi_cg,ic_cg,amg_cg,fourier,deepcg
+	$(BIN)/pdebench board --task navier_stokes/streamfunction --out leaderboards/streamfunction --title "Stream function"
+
 study-multiscale: install ## Gaussian processes, PINNs, collocation and differences on high frequencies, about 15 minutes
 	$(BIN)/pdebench run -m $(MULTISCALE) solver=differences_2,differences_4,differences_8,fourier_extension \
 	  task=elliptic/poisson_1d,elliptic/allencahn_1d,elliptic/poisson_2d,elliptic/advection_1d
