@@ -25,17 +25,24 @@ class Rows(Protocol):
 
 
 def moments(array: Rows, part: slice) -> dict[str, float | int]:
-    """Return mean, standard deviation (over everything), smallest and largest value of the samples.
+    """Return mean, standard deviation (over everything), smallest and largest value of the samples,
+    of those that are finite, and the number of those that are not.
 
     Sums are taken in float64 about the first block's mean, so that a large mean costs no digits.
     """
     start, stop, _ = part.indices(array.shape[0])
     each = max(1, array.nbytes // max(1, array.shape[0]))
     step = max(1, _BLOCK // each)
-    shift, count, total, squares = 0.0, 0, 0.0, 0.0
+    shift, count, total, squares, lost = 0.0, 0, 0.0, 0.0, 0
     low, high = np.inf, -np.inf
     for begin in range(start, stop, step):
         values = array.rows(slice(begin, min(begin + step, stop))).astype(np.float64)
+        finite = np.isfinite(values)
+        if not finite.all():
+            lost += int(finite.size - finite.sum())
+            values = values[finite]
+        if not values.size:
+            continue
         if count == 0:
             shift = float(values.mean())
         off = values - shift
@@ -50,6 +57,7 @@ def moments(array: Rows, part: slice) -> dict[str, float | int]:
         "deviation": variance**0.5,
         "min": low,
         "max": high,
+        "not_finite": lost,
         "samples": stop - start,
         "nbytes": array.nbytes,
     }

@@ -99,5 +99,6 @@ def _text(found: dict[str, Any]) -> str:
                     f"    {split:<20} {row['shape']}  mean {row['mean']:.4g}  deviation "
                     f"{row['deviation']:.4g}  from {row['min']:.4g} to {row['max']:.4g}"
                     f"  ({row['samples']} samples, {size(row['nbytes'])} in all)"
+                    + (f"; {row['not_finite']} values NaN or infinite" * bool(row["not_finite"]))
                 )
     return "\n".join(lines) + "\n"
