@@ -137,7 +137,7 @@ format: install ## format the sources
 
 bench: install ## the figures in benchmarks/results, one after the other
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps -r benchmarks/requirements.txt
-	for file in $(filter-out benchmarks/report.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out benchmarks/report.py benchmarks/make_data.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
 
 validate: install ## our reference solvers beside published figures, an hour: docs/validation.md; ONLY=word for some
 	OMP_NUM_THREADS=1 $(BIN)/python -m pdebench.testing.validate $(ONLY)

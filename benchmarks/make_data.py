@@ -39,7 +39,7 @@ def made(name: str, folder: Path) -> dict[str, Any]:
     """Make one data set in an empty folder and return its figures."""
     shutil.rmtree(folder, ignore_errors=True)
     environment = {**os.environ, "PDEBENCH_DATA": str(folder)}
-    began = time.perf_counter()
+    load, began = os.getloadavg()[0], time.perf_counter()
     process = subprocess.Popen(
         [*COMMAND, "data", "make", name], env=environment, stdout=subprocess.DEVNULL
     )
@@ -55,6 +55,7 @@ def made(name: str, folder: Path) -> dict[str, Any]:
         "processor_seconds": round(used.ru_utime + used.ru_stime, 2),
         "peak_bytes_of_largest_process": used.ru_maxrss * 1024,
         "bytes_on_disk": nbytes,
+        "load_before": round(load, 1),  # runnable processes, ours not counted
     }
 
 

@@ -1,6 +1,7 @@
 """The statistics that a file of samples holds are those of its arrays."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -37,7 +38,8 @@ def test_statistics_are_per_channel_whatever_the_block(
     pieces = iter([{"u": U[:4], "nu": NU[:4]}, {"u": U[4:], "nu": NU[4:]}])
     write(path, _layout(), pieces, 10)
     exact, over = U.astype(np.float64), (0, 1, 3)
-    with h5py.File(path) as stored:
+    with h5py.File(path) as opened:
+        stored: Any = opened
         found = {key: value[()] for key, value in stored["stats/u"].items()}
         assert np.allclose(stored["stats/nu/std"][()], NU.std(), rtol=1e-12)
         assert set(stored["stats/nu"]) == {"mean", "std", "min", "max"}
@@ -46,5 +48,5 @@ def test_statistics_are_per_channel_whatever_the_block(
     assert np.array_equal(found["min"], exact.min(over))
     assert np.array_equal(found["max"], exact.max(over))
     assert np.allclose(found["delta_std"], np.diff(exact, axis=1).std(over), rtol=1e-9)
-    with xarray.open_dataset(path, engine="h5netcdf") as opened:
-        assert set(opened.data_vars) == {"u", "nu"}
+    with xarray.open_dataset(path, engine="h5netcdf") as shown:
+        assert set(shown.data_vars) == {"u", "nu"}

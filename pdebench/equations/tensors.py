@@ -70,7 +70,6 @@ class _Products(torch.autograd.Function):
         return products(u, modes)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         modes: Modes = ctx.modes
         u_ = parts(ctx.saved_tensors[0], modes)
@@ -158,8 +157,10 @@ class _Sized(torch.autograd.Function):
         return size.unsqueeze(-len(modes.shape) - 1) * s
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    @once_differentiable  # the size that is kept does not know where it came from
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None, None]:
         s, size = ctx.saved_tensors
         dim = len(ctx.modes.shape)
         entries = list(zip(parts(grads[0], ctx.modes), parts(s, ctx.modes), strict=True))

@@ -236,7 +236,8 @@ class StretchedCells(GeneratedDataset):
             summary=f"Stretched unit cells with voids, {mesh.num_nodes} nodes and {_GRID}^2 points",
             equation="-div P = 0, W = C1 (I1 - 3) + C2 (I2 - 3), plane stress, incompressible",
             units={"stress": "N/m^2", "displacement": "m", "points": "m"},
-            how=f"biquadratic finite elements by {type(solver).__name__}, Newton's method",
+            how=f"biquadratic finite elements by {type(solver).__name__}, Newton's method; a von "
+            "Mises stress alone does not say whether forces balance: no residual",
             reference="Li et al., Geo-FNO, arXiv 2207.05209, sec. 4.1",
             splits=counts,
             shifts={key: why for key, why in SHIFTS.items() if key in counts},
