@@ -101,7 +101,7 @@ def lines_of(store: Store, task: str) -> dict[str, Line]:
 def spread(values: Array) -> list[float]:
     """Return mean, low, high of (seeds, instances)."""
     estimate = mean_interval(values)
-    return [float(estimate.mean), float(estimate.low), float(estimate.high)]
+    return [float(estimate.value), float(estimate.low), float(estimate.high)]
 
 
 def ratio(ours: Array, theirs: Array) -> list[float]:

@@ -54,7 +54,7 @@ class HighFrequency(Dataset):
         if sides not in ((None, "inflow", "all") if moving else (None,)):
             expected = "inflow or all" if moving else f"null for {self._problem.equation}"
             raise ConfigError(f"dataset.sides={sides}, expected {expected}")
-        self._sides = (sides or "inflow") if moving else None
+        self._sides: Literal["inflow", "all"] | None = (sides or "inflow") if moving else None
         if points < 8:
             raise ConfigError(f"dataset.points={points}, expected at least 8 nodes")
         known = ("train", "valid", "test", *_SHIFTS)

@@ -140,10 +140,12 @@ class FourierExtension(Solver):
             rows = own[:, None] * basis
             for name, slope in slopes.items():
                 rows += slope[:, None] * along[name]
-            scale = scale or np.abs(rows[~edge]).max()
+            scale = scale or float(np.abs(rows[~edge]).max())
             weight = np.where(edge, 1.0, 1 / scale)
             rows = weight[:, None] * np.where(edge[:, None], basis, rows)
-            change = lstsq(rows, weight * wanted, cond=self.cut, check_finite=False)[0]
+            found = lstsq(rows, weight * wanted, cond=self.cut, check_finite=False)
+            assert found is not None
+            change = np.asarray(found[0])
             if not np.isfinite(change).all():
                 raise Diverged("fourier_extension: the step is not finite")
             left, size = weight * wanted - rows @ change, np.abs(basis @ change).max()

@@ -1,6 +1,7 @@
 """What Newton's method asks of an equation: residual and slopes at the nodes, and where it fits."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from pdebench.domain import Grid
 from pdebench.errors import Unsupported
 from pdebench.problem import Problem
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Derivatives = Mapping[str, Array]
 
 
