@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from pdebench.errors import ConfigError
 from pdebench.harness.record import Record
+from pdebench.leaderboard.identity import key_of, setting_of
 from pdebench.plugins import nearest
 from pdebench.statistics.scores import Array
 
@@ -25,9 +26,9 @@ class Side:
 
     @property
     def label(self) -> str:
-        """Solver, overrides and task."""
+        """Solver, its own overrides and task."""
         one = self.records[0]
-        own = " ".join([one.solver["name"], *one.solver.get("overrides", [])])
+        own = " ".join([one.solver["name"], *_own(one)])
         return f"{own} on {one.task['name']} {one.task['track']}"
 
     def scores(self, metric: str, split: str) -> Array | None:
@@ -62,32 +63,35 @@ def select(named: str, records: Sequence[Record]) -> Side:
                     f"run {named} has no scores: {found[0].status}, {found[0].reason}"
                 )
             return Side(named, tuple(found))
-    rows: dict[tuple[str, ...], list[Record]] = {}
-    for record in done:
+    rows: dict[tuple[Any, ...], dict[int, Record]] = {}
+    for record in sorted(done, key=lambda r: r.created):  # the newest of a seed stands
         if record.solver["name"] == named:
-            rows.setdefault(_row(record), []).append(record)
+            row = (key_of(record), *setting_of(record))
+            rows.setdefault(row, {})[record.seed] = record
     if not rows:
         known = sorted({r.solver["name"] for r in done})
         raise ConfigError(
             f"'{named}' is neither a solver with records nor the beginning of a run id"
-            f"{nearest(named, known)}; the store has {', '.join(known) or 'no finished runs'}"
+            f"{nearest(named, known)} The store has {', '.join(known) or 'no finished runs'}"
         )
     if len(rows) > 1:
-        listed = "; ".join(f"{' '.join(key[1:])}: {rs[0].id[:12]}" for key, rs in rows.items())
+        listed = "; ".join(_told(list(seeds.values())) for seeds in rows.values())
         raise ConfigError(
             f"'{named}' has {len(rows)} rows ({listed}); name one by its run id, or narrow them "
             "with --task and --track"
         )
     ((_, chosen),) = rows.items()
-    return Side(named, tuple(sorted(chosen, key=lambda r: r.seed)))
+    return Side(named, tuple(chosen[seed] for seed in sorted(chosen)))
 
 
-def _row(record: Record) -> tuple[str, ...]:
-    task, solver = record.task, record.solver
-    return (
-        solver["name"],
-        str(task["name"]),
-        str(task["track"]),
-        record.device,
-        *map(str, solver.get("overrides", [])),
-    )
+def _told(records: Sequence[Record]) -> str:
+    """Return task, track, device and the solver's own overrides of a row, and a run id of it."""
+    one = records[0]
+    where = " ".join([str(one.task["name"]), str(one.task["track"]), one.device, *_own(one)])
+    return f"{where}: {one.id[:12]}"
+
+
+def _own(record: Record) -> list[str]:
+    """Return the overrides of the solver alone, without those of task, seed and machine."""
+    overrides = map(str, record.solver.get("overrides", []))
+    return [o for o in overrides if o.startswith("solver.")]

@@ -85,3 +85,12 @@ def test_command_prints_tables_and_json(records, tmp_path: Path, capsys) -> None
     assert main(["fno", "tfno", "--store", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "relative_l2" in shown and "parameters" in shown
+
+
+def test_seeds_set_on_the_command_line_are_one_row(record) -> None:
+    rows = [record("fno", seed=s, overrides=("solver.width=8", f"seed={s}")) for s in (0, 1)]
+    for row in rows:
+        object.__setattr__(row, "config", {"solver": {"width": 8}})
+    chosen = select("fno", rows)
+    assert [r.seed for r in chosen.records] == [0, 1]
+    assert chosen.label.startswith("fno solver.width=8 on ")
