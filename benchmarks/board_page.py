@@ -176,7 +176,9 @@ def main() -> None:
         long.write_text(html(one_table(few, count)), encoding="utf-8")
         rows["one table"] = {"rows": count, "page_mb": long.stat().st_size / 1e6} | browsed(long)
         sys.stdout.write(f"one table: {json.dumps(rows['one table'])}\n")
-    store_result("board_page", {"rows": rows}, ("playwright", "numpy"))
+    store_result(
+        "board_page", {"rows": rows, "load_average": os.getloadavg()[1]}, ("playwright", "numpy")
+    )
 
 
 if __name__ == "__main__":
