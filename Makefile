@@ -74,7 +74,8 @@ poseidon: install ## pretrained against from scratch on another flow, three seed
 	$(BIN)/python benchmarks/studies/poseidon_gains.py
 	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --records --title "Poseidon: fine-tuned against from scratch"
 
-study-operators: install ## FNO, T1, LSM and MgNO on six tasks, three seeds, equal seconds and equal epochs: leaderboards/operators
+study-operators: export PDEBENCH_STORE := $(CURDIR)/.store/operators
+study-operators: install ## FNO, T1, LSM and MgNO at equal seconds and equal epochs, three seeds, 45 minutes: leaderboards/operators
 	bash benchmarks/studies/operators.sh
 	$(BIN)/pdebench board --out leaderboards/operators --records --title "FNO, T1, LSM and MgNO"
 	$(BIN)/python benchmarks/studies/operators.py --out leaderboards/operators
@@ -108,6 +109,10 @@ study-multiscale: install ## Gaussian processes, PINNs, collocation and differen
 	  task=elliptic/poisson_2d,elliptic/advection_1d
 	$(BIN)/pdebench board --task 'elliptic/*_?d' --out leaderboards/multiscale --records --title "High frequencies"
 	$(BIN)/python benchmarks/studies/multiscale.py
+
+boards: export PDEBENCH_STORE := $(CURDIR)/.store/tiny
+boards: install ## every task on the tiny track, about an hour: leaderboards/tiny; ONLY=word for some
+	BIN=$(BIN) bash .ci/boards $(ONLY)
 
 claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
 	$(BIN)/python -m pdebench.leaderboard.ledger
