@@ -122,17 +122,40 @@ def flows_of(store: Store, rows: Rows, samples: Any) -> Flows:
     return found
 
 
+def pictures(store: Store, task: str, rows: Rows, samples: Any, folder: Path) -> None:
+    """Draw what the flows of a task show."""
+    flows = flows_of(store, rows, samples)
+    folder.mkdir(parents=True, exist_ok=True)
+    times = samples.problem.times.tolist()
+    if task == CHANNEL:
+        draw_channel(flows, samples.problem.domain, folder)
+    else:
+        draw_isotropic(flows, samples.problem.domain, times, folder)
+    draw_error(flows, times, folder)
+
+
 def cells(records: Sequence[Record], metrics: Sequence[str], split: str) -> list[str]:
     """Return mean and interval of each metric, or how many seeds left finite numbers."""
     found = []
     for metric in metrics:
-        ended = [r for r in records if "values" in r.scores.get(split, {}).get(metric, {})]
-        if len(ended) < len(records):
-            found.append(f"{len(records) - len(ended)} of {len(records)} seeds blew up")
-            continue
-        mean = mean_interval(errors(records, metric, split))
-        found.append(f"{mean.value:.3g} [{mean.low:.3g}, {mean.high:.3g}]")
+        scores = [record.scores.get(split, {}).get(metric, {}) for record in records]
+        blown = sum(str(s.get("not_applicable", "")).startswith("diverged") for s in scores)
+        if blown:
+            found.append(f"{blown} of {len(records)} seeds blew up")
+        elif not all("values" in s for s in scores):
+            found.append("not applicable")
+        else:
+            values = errors(records, metric, split)
+            mean = mean_interval(values)
+            spread = f" [{mean.low:.3g}, {mean.high:.3g}]" if values.size > 1 else ""
+            found.append(f"{mean.value:.3g}{spread}")
     return found
+
+
+def epochs(records: Sequence[Record]) -> str:
+    """Return how many passes over the training split the seeds made, "" where nothing is fitted."""
+    ends = [int(record.curve[-1]["epoch"]) + 1 for record in records if record.curve]
+    return f"{min(ends)} to {max(ends)}" if ends else ""
 
 
 def stability(store: Store, task: str, track: str) -> list[str]:
@@ -159,10 +182,18 @@ def verdict(task: str, rows: Rows, blown: Sequence[str]) -> list[str]:
     fastest = min(
         (seconds(r) for n, r in rows.items() if "les_" in n), default=float("nan")
     )  # of the LES rows
-    head = ["row", "seeds", "relative L2, test", *(f"{s}, {long}" for s in statistics), "LES / it"]
+    head = [
+        "row",
+        "seeds",
+        "epochs",
+        "relative L2, test",
+        *(f"{s}, {long}" for s in statistics),
+        "LES / it",
+    ]
     lines = [f"## {task}", "", "| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     for name, records in rows.items():
-        row = [f"`{name}`", str(len(records)), *cells(records, ["relative_l2"], "test")]
+        row = [f"`{name}`", str(len(records)), epochs(records)]
+        row += [*cells(records, ["relative_l2"], "test")]
         row += [*cells(records, statistics, long), f"{fastest / seconds(records):.2f}x"]
         lines.append("| " + " | ".join(row) + " |")
     lines += ["", "`LES / it`: seconds of the fastest LES row over the row's own.", ""]
@@ -186,6 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--track", default="small")
     parser.add_argument("--out", type=Path, default=Path("leaderboards/channel"))
+    parser.add_argument("--no-pictures", action="store_true", help="write the verdict alone")
     given = parser.parse_args()
     store = Store(default_store())
     lines = ["# Long rollouts: stable, close in statistics, cheaper than LES?", ""]
@@ -194,17 +226,8 @@ def main() -> None:
         if not rows:
             lines += [f"## {task}", "", "No records yet.", ""]
             continue
-        samples = samples_of(task, given.track, long)
-        flows = flows_of(store, rows, samples)
-        folder = given.out / task
-        folder.mkdir(parents=True, exist_ok=True)
-        assert samples.problem.times is not None
-        times = samples.problem.times.tolist()
-        if task == CHANNEL:
-            draw_channel(flows, samples.problem.domain, folder)
-        else:
-            draw_isotropic(flows, samples.problem.domain, times, folder)
-        draw_error(flows, times, folder)
+        if not given.no_pictures:
+            pictures(store, task, rows, samples_of(task, given.track, long), given.out / task)
         lines += verdict(task, rows, stability(store, task, given.track))
     lines.append("Made by `python benchmarks/studies/rollouts.py` from the records of the board.")
     text = "\n".join(lines) + "\n"
