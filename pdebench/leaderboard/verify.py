@@ -169,7 +169,7 @@ def verify(pool: Pool, root: Path, trust: bool = False) -> Verdict:
         said.row,
         where,
         said.seeds,
-        list(compared(pool, Pool(pool.setting, tuple(again), 0))),
+        list(compared(pool, Pool(pool.setting, tuple(again), ()))),
         list(_cautions(pool.records, again)),
     )
 
