@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hydra.utils import instantiate
 from scipy import stats
 
 ROOT = Path(__file__).parents[1]
@@ -145,6 +147,72 @@ def test_the_example_of_the_concepts_runs(capsys: pytest.CaptureFixture[str]) ->
     (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
     exec(code, {})
     assert capsys.readouterr().out == "(8, 8) 1.0\n"
+
+
+SHOWN = ("<!-- shown only:", "<!-- run by ")  # why a block is not run here, or which test runs it
+
+
+def blocks(name: str) -> list[tuple[str, str]]:
+    """Return (mark, code) of every block of a page; the mark is the comment above it."""
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    indented, fenced = r"^ {4}\S[^\n]*\n(?:^(?: {4}[^\n]*)?\n)*", r"```\w+\n.*?```"
+    pattern = rf"(<!-- [^\n]* -->\n+)?({indented}|{fenced})"
+    return [(mark.strip(), code) for mark, code in re.findall(pattern, text, re.M | re.S)]
+
+
+def test_sweeps_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/sweeps.md: every command outside blocks that are marked as shown only."""
+    from pdebench.cli import main
+
+    monkeypatch.setenv("PDEBENCH_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("PDEBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    ran = []
+    for mark, code in blocks("sweeps"):
+        for line in re.findall(r"^ {4}pdebench (.*?)(?:  +#.*)?$", code, re.M):
+            if mark.startswith(SHOWN):
+                continue
+            words = shlex.split(line)
+            ran.append(words[0])
+            if words[0] == "run":
+                pdebench(*words, *SMALL)
+            else:
+                assert main([w for w in words if w != "--watch"]) == 0, line
+    assert ran[0] == "run" and {"sweep", "store"} <= set(ran) and len(ran) >= 7
+    import pandas
+
+    assert len(pandas.read_parquet(tmp_path / "all.parquet")) > 0
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").glob("*.md")), ids=lambda f: f.stem)
+def test_every_block_of_code_is_run_or_says_why_not(file: Path) -> None:
+    """Blocks run by a test of this file are named here; others carry a mark."""
+    run_here = {"start", "sweeps", "data", "concepts"}
+    text = file.read_text()
+    for mark, code in blocks(file.stem):
+        asks = code.startswith("```python") or re.search(r"^ {4}pdebench ", code, re.M)
+        if file.stem in run_here or not asks:
+            continue
+        line = text[: text.index(code)].count("\n") + 1
+        assert mark.startswith(SHOWN), f"{file.name}, line {line}"
+
+
+def test_the_learned_operator_of_the_tutorial_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/plugins.md: the class with its YAML's form trains and answers."""
+    import pdebench as suite
+    from pdebench.config import compose
+    from pdebench.learning import Rollout
+
+    monkeypatch.setenv("PDEBENCH_DATA", str(tmp_path))
+    code = next(c for _, c in blocks("plugins") if "class Mine(LearnedSolver)" in c)
+    made: dict[str, type[suite.Solver]] = {}
+    exec(code.removeprefix("```python\n").removesuffix("```"), made)
+    short = ("task=navier_stokes/evolve", *SMALL, "track.budget.epochs=1")
+    task = instantiate(compose(list(short)).task, _convert_="all")
+    solver = made["Mine"](8, form=Rollout(unroll=1, increment=True))
+    assert 0 < suite.evaluate(solver, task).mean("relative_l2") < 10
 
 
 @pytest.mark.parametrize("name", ["start", "gpu", "cluster", "own_board", "sweeps", "faq"])
