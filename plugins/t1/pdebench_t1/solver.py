@@ -53,20 +53,20 @@ class T1(LearnedSolver):
             ``pdebench_t1.network.T1`` or ``pdebench_t1.shaped.T1U`` with ``_partial_: true``.
         coefficients: train in coefficients; needs a DCT, the form OneShot, the loss RelativeL2 and
             no padding.
+        form: how the network answers a problem.
+        training: optimiser, schedule, loss, scaling, batch size.
         once: transform the targets of the training split once, before the first epoch, and keep
             their coefficients in memory (C_out M numbers a sample), so that no transform of a
             target is left in the loop; needs ``coefficients``.
-        form: how the network answers a problem.
-        training: optimiser, schedule, loss, scaling, batch size.
     """
 
     def __init__(
         self,
         architecture: Callable[..., nn.Module],
         coefficients: bool = False,
-        once: bool = False,
         form: Form | None = None,
         training: Training | None = None,
+        once: bool = False,
     ) -> None:
         super().__init__(form, training)
         plain = isinstance(self.form, OneShot) and isinstance(self.training.loss, RelativeL2)

@@ -205,7 +205,7 @@ def test_targets_transformed_once_train_the_same_network() -> None:
     states = []
     for once in (False, True):
         torch.manual_seed(0)
-        solver = Solver(architecture, True, once, form=OneShot(), training=training)
+        solver = Solver(architecture, True, once=once, form=OneShot(), training=training)
         solver.fit(train, valid, Budget(epochs=3))
         assert solver.training_samples(train).target.ndim == (2 if once else train.target.ndim)
         assert solver.model is not None
