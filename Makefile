@@ -112,7 +112,7 @@ study-multiscale: install ## Gaussian processes, PINNs, collocation and differen
 
 tiny: export PDEBENCH_STORE := $(CURDIR)/.store/tiny
 tiny: install ## every task on the tiny track, about an hour: leaderboards/tiny; ONLY=word for some
-	BIN=$(BIN) bash .ci/boards $(ONLY)
+	BIN=$(BIN) bash benchmarks/studies/tiny.sh $(ONLY)
 
 claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
 	$(BIN)/python -m pdebench.leaderboard.ledger

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Records of every task on the tiny track, and their board: boards [WORD], tasks that hold WORD.
+# Records of every task on the tiny track, and their board: tiny.sh [WORD], tasks that hold WORD.
 # The ladder of classical solvers is the task's own; solvers that do not apply say so on the board.
 # All solvers of one task have one budget, stated here, so that they stand in one table.
 set -euo pipefail
