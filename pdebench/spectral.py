@@ -275,34 +275,3 @@ def resample_spectrum(spectrum: Tensor, old: Sequence[int], new: Sequence[int]) 
         where = (..., *block, slice(0, limits[-1] + 1))
         out[where] = spectrum[where] * scale
     return out
-
-
-def energy_spectrum(u: Tensor, domain: Domain) -> Tensor:
-    """Shell-averaged spectrum E(k) of a periodic field.
-
-        E(k) = 1/2 sum_{k - 1/2 <= |q| < k + 1/2} sum_c |u_hat_c(q)|^2,    u_hat = fft(u) / N
-
-    so that the sum over all shells is <|u|^2> / 2. q counts waves in the longest side, |q| =
-    |k| L_max / 2 pi. For a velocity E is the kinetic energy per shell, for a vorticity the
-    enstrophy.
-
-    u: (..., C, *S), unit U.  Returns (..., K), U^2 per shell, shells 0..K-1 with K = min(S) // 2.
-    Raises Unsupported on meshes, clouds and grids that are not periodic. Shells from the Nyquist
-    radius on are incomplete and dropped.
-    """
-    modes = Modes.like(u, domain, "energy_spectrum")
-    dim, num = len(modes.shape), modes.shape[-1]
-    exact = Modes.of(modes.shape, modes.extent)  # shell edges in float64 whatever u is
-    radius = exact.square.sqrt() * (max(modes.extent) / (2 * math.pi))
-    count = min(modes.shape) // 2
-    # Round-off must not decide which side of an edge k + 1/2 a mode of an uneven box falls on.
-    shell = torch.floor(radius + 0.5 + 1e-9).long().clamp(max=count).flatten().to(u.device)
-    weight = torch.full((num // 2 + 1,), 2.0, dtype=u.dtype, device=u.device)  # with the conjugate
-    weight[0] = 1.0
-    if num % 2 == 0:
-        weight[-1] = 1.0
-    spectrum = modes.forward(u)
-    power = (spectrum.real.square() + spectrum.imag.square()).sum(-dim - 1) * weight
-    power = power.flatten(-dim) / (2 * math.prod(modes.shape) ** 2)
-    total = power.new_zeros((*power.shape[:-1], count + 1))
-    return total.index_add_(-1, shell, power)[..., :count]

@@ -10,7 +10,8 @@ from pdebench.domain import Grid
 from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.forcing import ConstantPower, HeldShells, RandomForce
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.spectral import Modes, energy_spectrum, project
+from pdebench.metrics.spectra import energy_spectrum
+from pdebench.spectral import Modes, project
 
 LENGTH = 2 * math.pi
 BOX = (LENGTH,) * 3

@@ -28,9 +28,9 @@ from pdebench.harness.store import Store
 from pdebench.leaderboard.command import readable
 from pdebench.metrics.channels import velocity
 from pdebench.metrics.profiles import mean_profile, stress_profiles, wall
+from pdebench.metrics.spectra import energy_spectrum
 from pdebench.metrics.walls import wall_spectra
 from pdebench.paths import default_store
-from pdebench.spectral import energy_spectrum
 from pdebench.statistics import compare, mean_interval
 
 CHANNEL, ISOTROPIC = "turbulence/channel_evolve", "turbulence/hit_evolve"

@@ -22,8 +22,8 @@ from torch import Tensor
 from pdebench.atomic import write_atomically
 from pdebench.harness.store import Store
 from pdebench.metrics.increments import increment_density, increments
+from pdebench.metrics.spectra import energy_spectrum
 from pdebench.paths import default_store
-from pdebench.spectral import energy_spectrum
 from pdebench.statistics import compare
 
 TASKS = ("turbulence/hit_les_decaying", "turbulence/hit_les_driven")

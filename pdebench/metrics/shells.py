@@ -142,7 +142,7 @@ def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[slice, M
 
 
 def shell_sums(domain: Domain, field: Tensor) -> Tensor:
-    """Return sum_{shell k} |v_hat|^2, (B, T, C, K) float64, v_hat = fft(v)/N.
+    """Return sum_{shell k} |v_hat|^2 of a field (..., *S), (..., K) float64, v_hat = fft(v)/N.
 
     K complete shells; over all modes it is <v^2>.
     """

@@ -21,7 +21,7 @@ from pdebench.problem import Problem, Solution
 
 
 def energy_spectrum(u: Tensor, domain: Domain) -> Tensor:
-    """Shell-summed energy spectrum of fields (B, T, C, *S) on a torus, (B, T, K) float64.
+    """Shell-summed energy spectrum of fields (..., C, *S) on a torus, (..., K) float64.
 
         E(k) = 1/2 sum_c sum_{k - 1/2 <= |q|/k0 < k + 1/2} |u_c_hat(q)|^2
 
@@ -29,7 +29,7 @@ def energy_spectrum(u: Tensor, domain: Domain) -> Tensor:
     sum_c <u_c^2>/2, in the squared unit of the field. Shells beyond the Nyquist radius are
     incomplete and dropped. Raises Unsupported on anything but a periodic uniform grid.
     """
-    return shell_sums(domain, u).sum(2) / 2
+    return shell_sums(domain, u).sum(-2) / 2
 
 
 def power_spectrum(u: Tensor, domain: Domain) -> Tensor:

@@ -17,7 +17,8 @@ from pdebench.config import compose
 from pdebench.domain import Grid
 from pdebench.errors import ConfigError
 from pdebench.generated import GeneratedDataset
-from pdebench.spectral import Modes, energy_spectrum, resample, velocity
+from pdebench.metrics.spectra import energy_spectrum
+from pdebench.spectral import Modes, resample, velocity
 from pdebench.task import Evolve
 
 

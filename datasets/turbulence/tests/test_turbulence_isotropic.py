@@ -19,7 +19,8 @@ from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.filters import filtered
 from pdebench.equations.forcing import ConstantPower, HeldShells, RandomForce
 from pdebench.errors import ConfigError, DataError
-from pdebench.spectral import Modes, energy_spectrum, resample
+from pdebench.metrics.spectra import energy_spectrum
+from pdebench.spectral import Modes, resample
 
 COUNTS = {"train": 2, "valid": 1, "test": 1, "test_fine": 1}
 

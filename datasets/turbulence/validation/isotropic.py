@@ -10,7 +10,8 @@ from pdebench_turbulence.statistics import FlowStatistics, flow_statistics
 from pdebench.domain import Grid
 from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.forcing import ConstantPower
-from pdebench.spectral import Modes, energy_spectrum
+from pdebench.metrics.spectra import energy_spectrum
+from pdebench.spectral import Modes
 from pdebench.testing.validation import Curve, Picture, Row, Section
 
 BOX = (2 * math.pi,) * 3
