@@ -26,9 +26,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from report import interleaved, write_result
 
-from pdebench.files import Layout, Stored, Variable, write
+from pdebench.files import Layout, Variable, write
 from pdebench.formats.detect import contents
 from pdebench.formats.export import to_the_well
+from pdebench.stored import Stored
 
 FRAMES, GRID = 20, 64
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from pdebench.atomic import write_atomically
 from pdebench.dataset import Card, Dataset
 from pdebench.errors import ConfigError, DataError
-from pdebench.files import Stored, verify
+from pdebench.files import verify
 from pdebench.generation import Recipe, generate, one_thread
 from pdebench.metrics.errors import relative_l2
 from pdebench.problem import Solution
 from pdebench.samples import Samples, Source
+from pdebench.stored import Stored
 
 _ERRORS = "reference_error.json"
 

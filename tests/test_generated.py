@@ -14,11 +14,12 @@ from pdebench.dataset import Card
 from pdebench.domain import Grid
 from pdebench.equation import Equation
 from pdebench.errors import DataError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset
 from pdebench.generation import Recipe, sample_generator
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
+from pdebench.stored import Stored
 
 
 @final

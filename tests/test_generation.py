@@ -14,8 +14,9 @@ import pytest
 import xarray
 
 from pdebench.errors import DataError
-from pdebench.files import Layout, Stored, Variable, content_digest, verify, write
+from pdebench.files import Layout, Variable, content_digest, verify, write
 from pdebench.generation import Recipe, generate, sample_generator
+from pdebench.stored import Stored
 
 AXIS = np.linspace(0, 1, 6, endpoint=False)
 

@@ -14,7 +14,7 @@ LAYERS = {
     "errors": 0, "domain": 0, "equation": 0, "problem": 0,
     "samples": 1, "solver": 1, "metric": 1, "dataset": 1, "task": 1, "access": 1,
     "atomic": 2, "baselines": 2, "cost": 2, "equations": 2, "files": 2, "formats": 2,
-    "file_statistics": 2, "heap": 2,
+    "file_statistics": 2, "heap": 2, "stored": 2,
     "chebyshev": 2,
     "estimate": 2, "generated": 2, "generation": 2, "learning": 2,
     "metrics": 2, "mixture": 2, "origin": 2, "paths": 2, "progress": 2, "reading": 2, "session": 2,

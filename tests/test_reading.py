@@ -11,10 +11,11 @@ import pytest
 
 import pdebench
 from pdebench.errors import DataError
-from pdebench.files import Layout, Stored, Variable, write
+from pdebench.files import Layout, Variable, write
 from pdebench.learning.loader import Batches
 from pdebench.reading import Descriptor, Runs, ahead
 from pdebench.samples import Samples
+from pdebench.stored import Stored
 from pdebench.testing.problems import DecayingModes
 
 NUM, SHAPE = 24, (3, 40, 40)

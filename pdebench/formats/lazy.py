@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pdebench.errors import DataError
-from pdebench.files import Handle
+from pdebench.stored import Handle
 
 Array = NDArray[Any]
 Key = tuple[slice | int, ...]

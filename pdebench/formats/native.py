@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 
 from pdebench.errors import DataError
-from pdebench.files import Handle
 from pdebench.formats.contents import Contents, Roles, Variable
 from pdebench.formats.lazy import Hdf5Array
 from pdebench.formats.place import Place, plain_attributes
 from pdebench.formats.reader import Reader
+from pdebench.stored import Handle
 
 _ERRORS = "reference_error.json"
 

@@ -7,11 +7,11 @@ import h5py
 import numpy as np
 
 from pdebench.errors import DataError
-from pdebench.files import Handle
 from pdebench.formats.contents import Contents, Roles, Variable, one_dtype
 from pdebench.formats.lazy import Hdf5Array, Joined, LazyArray, Mapped
 from pdebench.formats.place import Place
 from pdebench.formats.reader import Reader
+from pdebench.stored import Handle
 
 _SPLITS = ("train", "valid", "test")
 _FLOW = ("u", "vx", "vy")  # smoke and velocity, the order of its loader

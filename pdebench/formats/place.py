@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pdebench.errors import DataError
-from pdebench.files import Handle, is_remote
 from pdebench.formats.lazy import Hdf5Array
+from pdebench.stored import Handle, is_remote
 
 Kind = Literal["folder", "hdf5", "mat", "npy", "netcdf3", "other"]
 LONGEST_TEXT = 1 << 16  # bytes of an attribute that are looked at; longer ones are left out

@@ -7,11 +7,11 @@ import h5py
 import numpy as np
 
 from pdebench.errors import DataError
-from pdebench.files import Handle
 from pdebench.formats.contents import SPACE, Contents, Roles, Variable
 from pdebench.formats.lazy import Hdf5Array, Joined, LazyArray, Mapped, Repeated
 from pdebench.formats.place import Place, plain_attributes
 from pdebench.formats.reader import Reader
+from pdebench.stored import Handle
 
 _ORDERS = ("t0_fields", "t1_fields", "t2_fields")
 _SPLITS = ("train", "valid", "test")

@@ -15,12 +15,13 @@ from pdebench.equation import Equation
 from pdebench.equations.elasticity import StretchedCell
 from pdebench.equations.unit_cell import MODES, CellMesh, parameters_of, radius
 from pdebench.errors import ConfigError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.generation import Recipe
 from pdebench.problem import Index, Problem
 from pdebench.samples import Samples, Source
 from pdebench.solver import Solver
+from pdebench.stored import Stored
 from pdebench.task import Question
 from pdebench_elasticity.voids import Prior, draw
 

@@ -14,12 +14,13 @@ from pdebench.equation import Equation
 from pdebench.equations.elasticity import Equilibrium
 from pdebench.equations.unit_cell import MODES, CellMesh, parameters_of
 from pdebench.errors import ConfigError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.generation import Recipe, sample_generator
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
+from pdebench.stored import Stored
 from pdebench_elasticity.cell import PRIORS, SHIFTS, mesh_domain
 from pdebench_elasticity.voids import draw
 

@@ -14,12 +14,13 @@ from pdebench.domain import Axis, Grid
 from pdebench.equation import Equation
 from pdebench.equations.helmholtz import Helmholtz
 from pdebench.errors import ConfigError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.generation import Recipe, sample_generator
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
+from pdebench.stored import Stored
 from pdebench_elliptic.laws import cosines, gaussian_coefficients
 
 NAME, VERSION = "elliptic/helmholtz", "1"

@@ -13,13 +13,14 @@ from pdebench.domain import Grid
 from pdebench.equations.streamfunction import StreamFunction
 from pdebench.equations.vorticity import NoForcing
 from pdebench.errors import ConfigError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.generation import Recipe
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
 from pdebench.spectral import Modes, resample
+from pdebench.stored import Stored
 from pdebench_navier_stokes.forced import GaussianStart, forced_laws
 from pdebench_navier_stokes.trajectories import FlowRecipe, Law, check
 

@@ -13,13 +13,14 @@ from pdebench.dataset import Card
 from pdebench.domain import Grid
 from pdebench.equations.vorticity import Forcing, Vorticity
 from pdebench.errors import ConfigError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.generation import Recipe
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
 from pdebench.spectral import resample
+from pdebench.stored import Stored
 
 SHARED_SHIFTS = {
     "test_fine": "the test samples on a grid twice as fine: the same functions, more points",

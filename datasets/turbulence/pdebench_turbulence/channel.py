@@ -11,11 +11,11 @@ from pdebench.dataset import Card
 from pdebench.equation import Equation
 from pdebench.equations.channel_flow import ChannelFlow
 from pdebench.errors import ConfigError
-from pdebench.files import Stored
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.problem import Index, Problem
 from pdebench.samples import Samples, Source
 from pdebench.solver import Solver
+from pdebench.stored import Stored
 from pdebench_turbulence.channel_flows import Simulation
 from pdebench_turbulence.channel_recipe import NAME, SPLITS, VERSION, ChannelRecipe, Plan
 from pdebench_turbulence.channel_start import Start

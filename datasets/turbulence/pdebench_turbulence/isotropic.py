@@ -16,11 +16,11 @@ from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.equations.filters import FilterKind
 from pdebench.equations.forcing import ConstantPower, Forcing, RandomForce
 from pdebench.errors import ConfigError
-from pdebench.files import Stored
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
 from pdebench.solver import Solver
+from pdebench.stored import Stored
 from pdebench_turbulence.isotropic_recipe import (
     BAND,
     LENGTH,

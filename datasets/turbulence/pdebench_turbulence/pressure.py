@@ -14,11 +14,12 @@ from pdebench.domain import Axis, Grid
 from pdebench.equation import Equation
 from pdebench.equations.pressure import FLUID, PressurePoisson, assembled
 from pdebench.errors import ConfigError, DataError
-from pdebench.files import Layout, Stored, Variable
+from pdebench.files import Layout, Variable
 from pdebench.generated import GeneratedDataset, check_counts
 from pdebench.generation import Recipe
 from pdebench.problem import Index, Problem
 from pdebench.samples import Source
+from pdebench.stored import Stored
 from pdebench_turbulence.obstacles import Kind, divergence, draw_mask
 
 NAME, VERSION = "turbulence/pressure", "1"

@@ -136,8 +136,8 @@ def _double(problem: Any) -> Any:
 def _again(chosen: Target, dataset: Any, split: str) -> Finding:
     import numpy as np
 
-    from pdebench.files import Stored
     from pdebench.generation import one_thread
+    from pdebench.stored import Stored
 
     recipe = dataset.recipe
     with one_thread():
