@@ -196,6 +196,8 @@ def test_every_block_of_code_is_run_or_says_why_not(file: Path) -> None:
             continue
         line = text[: text.index(code)].count("\n") + 1
         assert mark.startswith(SHOWN), f"{file.name}, line {line}"
+        named = re.match(r"<!-- run by ([\w/.]+)", mark)
+        assert named is None or (ROOT / named[1]).is_file(), f"{file.name}, line {line}: {mark}"
 
 
 def test_the_learned_operator_of_the_tutorial_is_one(
