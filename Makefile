@@ -11,6 +11,7 @@ SMALL_LADDER := spectral,spectral_n24_h0.25,spectral_n16_h0.5,spectral_n8_h0.5
 MULTISCALE := track=tiny threads=1 'task.evaluate=[test]' task.batch=4
 STEPS := 'solver.steps=choice(2000)' 'solver.every=choice(100)'
 TURBULENCE := track=small threads=1 track.budget.epochs=6
+LEDGER = $(BIN)/python -m pdebench.leaderboard.ledger # it quotes the boards
 ROLLOUTS := track.budget.epochs=null track.budget.seconds=40
 export PDEBENCH_STORE ?= $(CURDIR)/.store
 export PDEBENCH_DATA ?= $(CURDIR)/.data
@@ -32,12 +33,14 @@ demo: install ## floors, two neural operators and the classical ladder on forced
 	$(BIN)/pdebench run -m task=navier_stokes/evolve track=tiny threads=2 seed=0,1,2 \
 	  solver=persistence,mean,$(LADDER),fno,tfno
 	$(BIN)/pdebench board --out $(DEMO) --records --title "Demonstration"
+	$(LEDGER)
 	@echo "open $(DEMO)/index.html"
 
 small: install ## the same question on the small track, one seed, about a quarter of an hour: leaderboards/small
 	$(BIN)/pdebench run -m task=navier_stokes/evolve track=small threads=2 seed=0 \
 	  solver=persistence,mean,$(SMALL_LADDER),fno
 	$(BIN)/pdebench board --out leaderboards/small --records --title "Small track"
+	$(LEDGER)
 
 turbulence: install ## label-free, labelled, mixed, released loss against LES, three seeds, half an hour: leaderboards/turbulence
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
@@ -52,6 +55,7 @@ turbulence: install ## label-free, labelled, mixed, released loss against LES, t
 	    solver=pinn_flow solver.steps=400 solver.every=100 || exit 1; done
 	$(BIN)/pdebench board --task 'turbulence/hit_les*' --out leaderboards/turbulence --records --title "Filtered turbulence"
 	$(BIN)/python benchmarks/studies/turbulence.py --out leaderboards/turbulence
+	$(LEDGER)
 
 channel-study: install ## long rollouts of channel flow and isotropic turbulence: operators against LES, three seeds, 40 minutes: leaderboards/channel
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
@@ -69,16 +73,19 @@ channel-study: install ## long rollouts of channel flow and isotropic turbulence
 	  "solver.architecture.modes=[8,8,8]" solver.stretched=false trials=1 solver=fno_flow_3d,ifno_flow_3d
 	$(BIN)/pdebench board --task 'turbulence/*_evolve' --out leaderboards/channel --records --title "Long rollouts"
 	$(BIN)/python benchmarks/studies/rollouts.py --out leaderboards/channel
+	$(LEDGER)
 
 poseidon: install ## pretrained against from scratch on another flow, three seeds, about half an hour: leaderboards/poseidon
 	$(BIN)/python benchmarks/studies/poseidon_gains.py
 	$(BIN)/pdebench board --task 'navier_stokes/transfer*' --out leaderboards/poseidon --records --title "Poseidon: fine-tuned against from scratch"
+	$(LEDGER)
 
 study-operators: export PDEBENCH_STORE := $(CURDIR)/.store/operators
 study-operators: install ## FNO, T1, LSM and MgNO at equal seconds and equal epochs, three seeds, 45 minutes: leaderboards/operators
 	bash benchmarks/studies/operators.sh
 	$(BIN)/pdebench board --out leaderboards/operators --records --title "FNO, T1, LSM and MgNO"
 	$(BIN)/python benchmarks/studies/operators.py --out leaderboards/operators
+	$(LEDGER)
 
 study-pressure: install ## learned directions against classical solvers on pressure systems, by size, about 40 minutes: leaderboards/pressure
 	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=4 \
@@ -87,11 +94,13 @@ study-pressure: install ## learned directions against classical solvers on press
 	$(BIN)/pdebench board --task turbulence/pressure --out leaderboards/pressure --records --title "Pressure systems"
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
 	$(BIN)/python benchmarks/studies/pressure_iterations.py
+	$(LEDGER)
 
 study-streamfunction: install ## learned directions and linear solvers on a singular system, two minutes: leaderboards/streamfunction
 	$(BIN)/pdebench run -m task=navier_stokes/streamfunction track=tiny threads=1 track.budget.epochs=4 seed=0 \
 	  solver=gp,cg,jacobi_cg,ic_cg,amg_cg,fourier,deepcg
 	$(BIN)/pdebench board --task navier_stokes/streamfunction --out leaderboards/streamfunction --title "Stream function"
+	$(LEDGER)
 
 study-multiscale: install ## Gaussian processes, PINNs, collocation and differences on high frequencies, about 15 minutes
 	$(BIN)/pdebench run -m $(MULTISCALE) solver=differences_2,differences_4,differences_8,fourier_extension \
@@ -109,13 +118,15 @@ study-multiscale: install ## Gaussian processes, PINNs, collocation and differen
 	  task=elliptic/poisson_2d,elliptic/advection_1d
 	$(BIN)/pdebench board --task 'elliptic/*_?d' --out leaderboards/multiscale --records --title "High frequencies"
 	$(BIN)/python benchmarks/studies/multiscale.py
+	$(LEDGER)
 
 tiny: export PDEBENCH_STORE := $(CURDIR)/.store/tiny
 tiny: install ## every task on the tiny track, about an hour: leaderboards/tiny; ONLY=word for some
 	BIN=$(BIN) bash benchmarks/studies/tiny.sh $(ONLY)
+	$(LEDGER)
 
 claims: install ## leaderboards/claims.md from leaderboards/claims/*.yaml and the committed results
-	$(BIN)/python -m pdebench.leaderboard.ledger
+	$(LEDGER)
 
 docs: install ## the documentation into site/, offline
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint $(CONSTRAINTS) -e '.[docs]'
