@@ -1,6 +1,5 @@
 """What a generation will take, from one shard that is made for good."""
 
-import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import final
 
 from pdebench.errors import DataError
 from pdebench.generation import Recipe, finished, make_alone, shards_left
+from pdebench.workers import count
 
 
 @final
@@ -33,8 +33,8 @@ def estimate(recipe: Recipe, folder: Path, workers: int | None = None) -> Estima
     shard is made and the recipe says how long that takes.
     """
     left = shards_left(recipe, folder)
-    wanted = max(1, min(workers or len(os.sched_getaffinity(0)), len(left) or 1))
-    cores = workers or len(os.sched_getaffinity(0))
+    cores = count(workers)
+    wanted = max(1, min(cores, len(left) or 1))
     shared = recipe.shared_seconds(folder / ".shards", cores) if left else None
     seconds, width = shared or 0.0, 4.0
     if left and shared is None:

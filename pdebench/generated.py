@@ -15,11 +15,13 @@ from pdebench.atomic import write_atomically
 from pdebench.dataset import Card, Dataset
 from pdebench.errors import ConfigError, DataError
 from pdebench.files import verify
-from pdebench.generation import Recipe, generate, one_thread
+from pdebench.generation import Recipe, generate
 from pdebench.metrics.errors import relative_l2
 from pdebench.problem import Solution
+from pdebench.progress import steps
 from pdebench.samples import Samples, Source
 from pdebench.stored import Stored
+from pdebench.workers import Workers
 
 _ERRORS = "reference_error.json"
 
@@ -108,15 +110,15 @@ class GeneratedDataset(Dataset):
 
     @final
     def prepare(self, folder: Path) -> str:
-        generate(self._recipe, folder, self._workers, attributes=self._attributes)
-        expected = {key: self._attributes[key] for key in ("dataset", "version", "recipe")}
-        digests = [
-            f"{split}:{verify(folder / f'{split}.h5', expected, self._names(split))}"
-            for split in sorted(self._recipe.counts)
-        ]
-        self._folder = folder
-        with one_thread():  # small problems one by one: more threads only wait for each other
-            self._check_reference(folder / _ERRORS)
+        with Workers(self._workers) as workers:
+            generate(self._recipe, folder, workers, attributes=self._attributes)
+            expected = {key: self._attributes[key] for key in ("dataset", "version", "recipe")}
+            digests = [
+                f"{split}:{verify(folder / f'{split}.h5', expected, self._names(split))}"
+                for split in sorted(self._recipe.counts)
+            ]
+            self._folder = folder
+            self._check_reference(folder / _ERRORS, workers)
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     def _names(self, split: str) -> Iterable[str]:
@@ -131,15 +133,21 @@ class GeneratedDataset(Dataset):
             raise DataError(f"{card.name} is not prepared; call prepare(folder) first")
         return Samples(self.source(name, Stored(self._folder / f"{name}.h5")), chunk=self.chunk)
 
-    def _check_reference(self, file: Path) -> None:
-        """Measure the errors that ``file`` does not hold yet, split by split."""
+    def _check_reference(self, file: Path, workers: Workers) -> None:
+        """Measure the errors that ``file`` does not hold yet; write them split by split."""
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            found = json.loads(file.read_text(encoding="utf-8"))
+            kept = json.loads(file.read_text(encoding="utf-8"))
             # one number a split: written by an older version, measured again
-            self._errors = {key: rows for key, rows in found.items() if isinstance(rows, list)}
-        for split, size in self._checks().items():
-            if len(self._errors.get(split, ())) < size:
-                self._errors[split] = self._gaps(split, size)
+            self._errors = {key: rows for key, rows in kept.items() if isinstance(rows, list)}
+        sizes = self._checks()
+        left = [split for split in sizes if len(self._errors.get(split, ())) < sizes[split]]
+        rows: dict[str, dict[int, float]] = {split: {} for split in left}
+        jobs = [(self, split, index) for split in left for index in range(sizes[split])]
+        found = workers.run(_gap, jobs)
+        for split, index, gap in steps(found, "solving samples again, finer", total=len(jobs)):
+            rows[split][index] = gap
+            if len(rows[split]) == sizes[split]:
+                self._errors[split] = [rows[split][i] for i in range(sizes[split])]
                 write_atomically(file, json.dumps(self._errors).encode())
 
     def _checks(self) -> dict[str, int]:
@@ -149,10 +157,10 @@ class GeneratedDataset(Dataset):
             wanted[next(iter(counts))] = 4
         return {split: min(size, counts[split]) for split, size in wanted.items() if size}
 
-    def _gaps(self, split: str, size: int) -> list[float]:
-        samples = self.split(split)[:size]
-        rows = []
-        for one, exact in zip(samples.chunks(1), self.finer(split, range(size)), strict=True):
-            got = Solution(one.target.double())
-            rows.append(float(relative_l2(got, exact.double().unsqueeze(0), one.problem)))
-        return rows
+
+def _gap(data: GeneratedDataset, split: str, index: int) -> tuple[str, int, float]:
+    """Return the error of one stored sample against the finer one, with its place."""
+    one = data.split(split)[index : index + 1]
+    (exact,) = data.finer(split, range(index, index + 1))
+    got = Solution(one.target.double())
+    return split, index, float(relative_l2(got, exact.double().unsqueeze(0), one.problem))

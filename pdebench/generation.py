@@ -9,35 +9,27 @@ how many workers, nor after which interruption. Bitwise equality holds on one ma
 FFTs round differently.
 """
 
-import contextlib
-import ctypes
 import hashlib
 import logging
-import multiprocessing
-import os
 import shutil
-import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pdebench import heap
 from pdebench.atomic import atomic_path
 from pdebench.errors import DataError
 from pdebench.files import Layout, content_digest, write
+from pdebench.progress import steps
+from pdebench.workers import Workers, one_thread
 
 Array = NDArray[Any]
 _log = logging.getLogger(__name__)
-_DIED_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
 
 
 def sample_generator(stream: str, index: int) -> np.random.Generator:
@@ -74,7 +66,7 @@ class Recipe(ABC):
     def layout(self, split: str) -> Layout:
         """Return what the file of a split holds."""
 
-    def begin(self, folder: Path, workers: int, progress: bool) -> "Recipe":
+    def begin(self, folder: Path, workers: Workers, progress: bool) -> "Recipe":
         """Do what samples share, such as one long simulation, and return the recipe that has it.
 
         ``folder`` is kept until all samples are made: what is written there atomically survives a
@@ -100,51 +92,30 @@ class Shard:
 def generate(
     recipe: Recipe,
     folder: Path,
-    workers: int | None = None,
+    workers: Workers,
     progress: bool | None = None,
     attributes: Mapping[str, str | float] | None = None,
 ) -> dict[str, str]:
     """Make every split that is not there yet as ``folder/<split>.h5``; return split -> digest of
     those made.
 
-    ``workers`` None takes one per core; ``progress`` None shows a bar on terminals; ``attributes``
-    of every file join those of its layout and its ``split``. After Ctrl-C or a kill, the same call
-    goes on with the shards that were finished.
+    ``progress`` None shows a bar on terminals; ``attributes`` of every file join those of its
+    layout and its ``split``. After Ctrl-C or a kill, the same call goes on with the shards that
+    were finished.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [split for split in recipe.counts if not (folder / f"{split}.h5").exists()]
     shards = [s for split in wanted for s in _shards(recipe, folder, split)]
     todo = [s for s in shards if not finished(s)]
-    cores = workers or len(os.sched_getaffinity(0))
-    num_workers = max(1, min(cores, len(todo)))
     shown = sys.stderr.isatty() if progress is None else progress
     if todo:
-        recipe = recipe.begin(folder / ".shards", cores, shown)
-    with _bar(shown) as bar:
-        task = bar.add_task(
-            f"making {folder.name}", total=len(shards), completed=len(shards) - len(todo)
-        )
-        for _ in _made(recipe, todo, num_workers):
-            bar.advance(task)
+        recipe = recipe.begin(folder / ".shards", workers, shown)
+    made = workers.run(_make_elsewhere, [(recipe, shard) for shard in todo])
+    for _ in steps(made, f"making {folder.name}, shards", shown, len(todo)):
+        pass
     digests = {split: _join(recipe, folder, split, attributes or {}) for split in wanted}
     shutil.rmtree(folder / ".shards", ignore_errors=True)
     return digests
-
-
-def _bar(shown: bool) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("shards"),
-    )
-    return Progress(
-        *columns,
-        TimeRemainingColumn(),
-        disable=not shown,
-        transient=True,
-        console=Console(stderr=True),
-    )
 
 
 def shards_left(recipe: Recipe, folder: Path) -> list["Shard"]:
@@ -205,77 +176,6 @@ def _make_shard(recipe: Recipe, shard: Shard) -> list[Array]:
 def _make_elsewhere(recipe: Recipe, shard: Shard) -> None:
     """Make a shard in a worker; its arrays stay on the disk."""
     _make_shard(recipe, shard)
-
-
-def _made(recipe: Recipe, todo: list[Shard], workers: int) -> Iterator[None]:
-    if not todo:
-        return
-    if workers == 1:
-        with one_thread():
-            for shard in todo:
-                _make_shard(recipe, shard)
-                yield
-        return
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
-    )
-    try:
-        with _script_hidden(recipe):
-            futures = [pool.submit(_make_elsewhere, recipe, shard) for shard in todo]
-        for done in as_completed(futures):
-            done.result()
-            yield
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _script_hidden(recipe: Recipe) -> Iterator[None]:
-    """Keep workers from running the user's script again, as spawned ones do without a main guard.
-
-    A recipe that the script itself defines is the exception: its workers need the script.
-    """
-    main = sys.modules["__main__"]
-    file = None
-    if type(recipe).__module__ != "__main__":
-        file = main.__dict__.pop("__file__", None)
-    try:
-        yield
-    finally:
-        if file is not None:
-            main.__file__ = file
-
-
-def _start_worker() -> None:
-    """One thread per worker, no Ctrl-C of its own, and no life after the parent's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(
-        OSError, AttributeError
-    ):  # not Linux: an orphan ends when its queue closes
-        ctypes.CDLL(None).prctl(_DIED_WITH_PARENT, signal.SIGKILL)
-    import torch
-
-    torch.set_num_threads(1)
-    heap.keep_freed()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one torch thread, as workers do: results must not depend on the number of
-    workers.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _join(recipe: Recipe, folder: Path, split: str, attributes: Mapping[str, str | float]) -> str:

@@ -1,5 +1,6 @@
 """What `GeneratedDataset` does for every data set, on one whose numbers are known by hand."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, final
@@ -118,3 +119,20 @@ def test_files_carry_the_texts_of_the_card(tmp_path: Path) -> None:
         assert opened.attrs["equation"] == "u = 2 a" and opened.attrs["split"] == "test"
     with pytest.raises(DataError, match="version='1', expected '2'"):
         DoubledData("2").prepare(tmp_path)
+
+
+@final
+class Paired(DoubledData):
+    """The same data made by two processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._workers = 2
+
+
+def test_errors_of_the_reference_do_not_depend_on_workers(tmp_path: Path) -> None:
+    one, two = DoubledData(), Paired()
+    assert one.prepare(tmp_path / "one") == two.prepare(tmp_path / "two")
+    assert one.card.reference_error == two.card.reference_error
+    stored = [(tmp_path / name / "reference_error.json").read_text() for name in ("one", "two")]
+    assert json.loads(stored[0]) == json.loads(stored[1])

@@ -17,6 +17,7 @@ from pdebench.errors import DataError
 from pdebench.files import Layout, Variable, content_digest, verify, write
 from pdebench.generation import Recipe, generate, sample_generator
 from pdebench.stored import Stored
+from pdebench.workers import Workers
 
 AXIS = np.linspace(0, 1, 6, endpoint=False)
 
@@ -51,14 +52,15 @@ def content(folder: Path, split: str = "train") -> np.ndarray:
 
 
 def test_sample_does_not_depend_on_how_many_are_made(tmp_path: Path) -> None:
-    generate(Noise(7), tmp_path / "a", workers=1)
-    generate(Noise(4), tmp_path / "b", workers=1)
+    generate(Noise(7), tmp_path / "a", Workers(1))
+    generate(Noise(4), tmp_path / "b", Workers(1))
     assert np.array_equal(content(tmp_path / "a")[:4], content(tmp_path / "b"))
 
 
 def test_sample_does_not_depend_on_workers(tmp_path: Path) -> None:
-    one = generate(Noise(), tmp_path / "a", workers=1)
-    two = generate(Noise(), tmp_path / "b", workers=2)
+    one = generate(Noise(), tmp_path / "a", Workers(1))
+    with Workers(2) as workers:
+        two = generate(Noise(), tmp_path / "b", workers)
     assert one == two
 
 
@@ -81,13 +83,13 @@ def test_known_stream() -> None:
 PROGRAM = """
 import sys, pathlib
 sys.path.insert(0, sys.argv[2])
-from test_generation import Noise, generate
-generate(Noise(40, 1, 0.02), pathlib.Path(sys.argv[1]), workers=1)
+from test_generation import Noise, Workers, generate
+generate(Noise(40, 1, 0.02), pathlib.Path(sys.argv[1]), Workers(1))
 """
 
 
 def test_killed_generation_goes_on_and_gives_the_same_bits(tmp_path: Path) -> None:
-    whole = generate(Noise(40, 1), tmp_path / "whole", workers=1)
+    whole = generate(Noise(40, 1), tmp_path / "whole", Workers(1))
     folder = tmp_path / "killed"
     here = str(Path(__file__).parent)
     worker = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), here])
@@ -100,13 +102,13 @@ def test_killed_generation_goes_on_and_gives_the_same_bits(tmp_path: Path) -> No
     kept = {p.name: p.stat().st_mtime_ns for p in shards.glob("train-*.npz")}
     assert 5 <= len(kept) < 40
     (shards / sorted(kept)[0]).write_bytes(b"damaged")
-    assert generate(Noise(40, 1), folder, workers=1) == whole
+    assert generate(Noise(40, 1), folder, Workers(1)) == whole
     assert np.array_equal(content(folder), content(tmp_path / "whole"))
     assert not shards.exists()
 
 
 def test_xarray_opens_it_with_names_and_units(tmp_path: Path) -> None:
-    generate(Noise(), tmp_path, workers=1)
+    generate(Noise(), tmp_path, Workers(1))
     with xarray.open_dataset(tmp_path / "train.h5", engine="h5netcdf") as opened:
         assert opened["u"].dims == ("sample", "x")
         assert opened["u"].attrs["units"] == "m/s"
@@ -114,7 +116,7 @@ def test_xarray_opens_it_with_names_and_units(tmp_path: Path) -> None:
 
 
 def test_what_is_verified(tmp_path: Path) -> None:
-    digest = generate(Noise(), tmp_path, workers=1)["train"]
+    digest = generate(Noise(), tmp_path, Workers(1))["train"]
     file = tmp_path / "train.h5"
     assert verify(file, {"version": "1"}, ["u"]) == digest
     assert digest == content_digest([("u", content(tmp_path))])
@@ -148,7 +150,7 @@ def flipped(file: Path) -> None:
     [(edited, "was edited"), (truncated, "truncated"), (flipped, "is damaged")],
 )
 def test_harm_is_noticed(tmp_path: Path, harm, said: str) -> None:
-    generate(Noise(), tmp_path, workers=1)
+    generate(Noise(), tmp_path, Workers(1))
     harm(tmp_path / "train.h5")
     with pytest.raises(DataError, match=said):
         verify(tmp_path / "train.h5", {}, ["u"])
@@ -162,7 +164,7 @@ def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_lazy_reading_gives_what_indexing_gives(tmp_path: Path) -> None:
-    generate(Noise(), tmp_path, workers=1)
+    generate(Noise(), tmp_path, Workers(1))
     everything = content(tmp_path)
     for limit in (0, 1 << 20):
         stored = Stored(tmp_path / "train.h5", limit=limit)
@@ -185,8 +187,8 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_workers(tmp_path: Pat
     script.write_text(
         f"import sys, pathlib; sys.path.insert(0, {here!r})\n"
         "print('once', flush=True)\n"
-        "from test_generation import Noise, generate\n"
-        f"generate(Noise(), pathlib.Path({str(tmp_path / 'data')!r}), workers=2)\n"
+        "from test_generation import Noise, Workers, generate\n"
+        f"generate(Noise(), pathlib.Path({str(tmp_path / 'data')!r}), Workers(2))\n"
     )
     environment = os.environ | {"PYTHONPATH": here}
     done = subprocess.run(

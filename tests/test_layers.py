@@ -16,7 +16,7 @@ LAYERS = {
     "atomic": 2, "baselines": 2, "cost": 2, "equations": 2, "files": 2, "formats": 2,
     "file_statistics": 2, "heap": 2, "stored": 2,
     "chebyshev": 2,
-    "estimate": 2, "generated": 2, "generation": 2, "learning": 2,
+    "estimate": 2, "generated": 2, "generation": 2, "learning": 2, "workers": 2,
     "metrics": 2, "mixture": 2, "origin": 2, "paths": 2, "progress": 2, "reading": 2, "session": 2,
     "wrap": 2,
     "spectral": 2, "statistics": 2,

@@ -5,15 +5,12 @@ import math
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
 from pdebench.atomic import atomic_path
@@ -22,7 +19,9 @@ from pdebench.equations.channel_flow import ChannelFlow
 from pdebench.errors import DataError
 from pdebench.files import content_digest
 from pdebench.problem import Problem
+from pdebench.progress import steps
 from pdebench.solver import Solver
+from pdebench.workers import Workers, one_thread
 from pdebench_turbulence.channel_start import Start
 
 _PIECE = 20  # frames between checkpoints
@@ -107,23 +106,20 @@ class Simulation:
 
 
 def simulate(
-    simulation: Simulation, flows: Sequence[Flow], folder: Path, workers: int, shown: bool
+    simulation: Simulation, flows: Sequence[Flow], folder: Path, workers: Workers, shown: bool
 ) -> None:
     """Simulate flows side by side, one thread each; those that are finished cost nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(flows, key=lambda flow: -flow.frames)
-    with Progress(disable=not shown, transient=True) as bar:
-        task = bar.add_task("simulating channels", total=sum(flow.pieces for flow in flows))
-        if workers == 1 or len(flows) == 1:
-            for flow in ordered:
-                for _ in _march(simulation, flow, folder):
-                    bar.advance(task)
-            return
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_single) as pool:
-            waiting = {pool.submit(_whole, simulation, f, folder): f.pieces for f in ordered}
-            for done in as_completed(waiting):
-                done.result()
-                bar.advance(task, waiting[done])
+    if len(flows) == 1:
+        with one_thread():
+            pieces = _march(simulation, flows[0], folder)
+            for _ in steps(pieces, "simulating a channel, pieces", shown, flows[0].pieces):
+                pass
+        return
+    made = workers.run(_whole, [(simulation, flow, folder) for flow in ordered])
+    for _ in steps(made, "simulating channels", shown, len(flows)):
+        pass
 
 
 def seconds(simulation: Simulation, flows: Sequence[Flow], folder: Path, workers: int) -> float:
@@ -185,10 +181,6 @@ def _times(flow: Flow, number: int, simulation: Simulation) -> Tensor:
 def _whole(simulation: Simulation, flow: Flow, folder: Path) -> None:
     for _ in _march(simulation, flow, folder):
         pass
-
-
-def _single() -> None:
-    torch.set_num_threads(1)
 
 
 def _kept(path: Path) -> Tensor | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pdebench.files import Layout, Variable
 from pdebench.generation import Recipe
+from pdebench.workers import Workers
 from pdebench_turbulence.channel_flows import Flow, Simulation, frames, seconds, simulate
 
 NAME, VERSION = "turbulence/channel", "1"
@@ -51,7 +52,7 @@ class ChannelRecipe(Recipe):
     def shard(self) -> int:
         return 1
 
-    def begin(self, folder: Path, workers: int, progress: bool) -> Recipe:
+    def begin(self, folder: Path, workers: Workers, progress: bool) -> Recipe:
         flows = {w.flow.name: w.flow for split in self.windows.values() for w in split}
         simulate(self.simulation, list(flows.values()), folder / "flows", workers, progress)
         return replace(self, folder=folder / "flows")

@@ -136,8 +136,8 @@ def _double(problem: Any) -> Any:
 def _again(chosen: Target, dataset: Any, split: str) -> Finding:
     import numpy as np
 
-    from pdebench.generation import one_thread
     from pdebench.stored import Stored
+    from pdebench.workers import one_thread
 
     recipe = dataset.recipe
     with one_thread():
