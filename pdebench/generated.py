@@ -43,8 +43,8 @@ class GeneratedDataset(Dataset):
     A family gives ``equation``, ``source`` (how arrays become problems and targets) and ``finer``
     (the same samples, solved better). Files carry the card's texts, ``settings`` as JSON under
     ``recipe`` and the digest of their content; files of another data set, version or recipe are
-    refused. After the files are made, the first samples of every split that is scored are solved
-    again by ``finer``: the mean relative L2 difference, as `pdebench.metrics.errors.relative_l2`
+    refused. After the files are made, the first samples of every split that is scored (one in
+    eight, see ``checked``) are solved again by ``finer``: the mean relative L2 difference, as `pdebench.metrics.errors.relative_l2`
     measures it, is the split's ``reference_error`` on the card.
 
     Args:
@@ -55,8 +55,8 @@ class GeneratedDataset(Dataset):
     """
 
     checked: ClassVar[Mapping[str, int]] = {"test": 4, "train": 0, "valid": 0}
-    """Split -> samples solved again; 2 for splits not named. A data set without a split ``test``
-    checks 4 samples of its first split."""
+    """Split -> most samples solved again; 2 for splits not named. A data set without a split
+    ``test`` checks those of its first split, at most 4."""
 
     chunk: ClassVar[int | None] = None
     """Samples that are scored together; 1 where every sample has a domain of its own."""
@@ -105,7 +105,9 @@ class GeneratedDataset(Dataset):
     @property
     @final
     def card(self) -> Card:
-        means = {split: sum(rows) / len(rows) for split, rows in self._errors.items() if rows}
+        sizes = self._checks()
+        rows = {split: self._errors.get(split, [])[:size] for split, size in sizes.items()}
+        means = {split: sum(part) / len(part) for split, part in rows.items() if part}
         return replace(self._made_of, reference_error=means or None)
 
     @final
@@ -155,7 +157,9 @@ class GeneratedDataset(Dataset):
         wanted = {split: self.checked.get(split, 2) for split in counts}
         if not any(wanted.values()):
             wanted[next(iter(counts))] = 4
-        return {split: min(size, counts[split]) for split, size in wanted.items() if size}
+        return {
+            split: min(size, max(1, counts[split] // 8)) for split, size in wanted.items() if size
+        }
 
 
 def _gap(data: GeneratedDataset, split: str, index: int) -> tuple[str, int, float]:
