@@ -44,8 +44,9 @@ class GeneratedDataset(Dataset):
     (the same samples, solved better). Files carry the card's texts, ``settings`` as JSON under
     ``recipe`` and the digest of their content; files of another data set, version or recipe are
     refused. After the files are made, the first samples of every split that is scored (one in
-    eight, see ``checked``) are solved again by ``finer``: the mean relative L2 difference, as `pdebench.metrics.errors.relative_l2`
-    measures it, is the split's ``reference_error`` on the card.
+    eight, see ``checked``) are solved again by ``finer``: the mean relative L2 difference, as
+    `pdebench.metrics.errors.relative_l2` measures it, is the split's ``reference_error`` on the
+    card.
 
     Args:
         card: all that is known before anything is made; its splits are the recipe's.
