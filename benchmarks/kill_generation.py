@@ -29,9 +29,11 @@ from pathlib import Path
 from pdebench_navier_stokes.forced import Forced
 from pdebench_spectral.solver import Spectral
 from pdebench.generation import generate
+from pdebench.workers import Workers
 counts = {"train": int(sys.argv[3]), "test": 8}
 data = Forced(1e-3, 16, 16, 20, counts, Spectral(), shard=2)
-generate(data.recipe, Path(sys.argv[1]), workers=int(sys.argv[2]), progress=False)
+with Workers(int(sys.argv[2])) as workers:
+    generate(data.recipe, Path(sys.argv[1]), workers, progress=False)
 """
 
 
