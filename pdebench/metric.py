@@ -4,22 +4,63 @@ over samples.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, final
+from typing import Any, Literal, Protocol, final
 
+import torch
 from torch import Tensor
 
 from pdebench.errors import Unsupported
 from pdebench.problem import Problem, Solution
 
+State = Any  # what a metric keeps of the frames it has seen
 Need = Literal["target", "equation", "spread", "times", "torus", "grid", "walls", "boundary"]
 
 
 class Score(Protocol):
-    """The function behind a metric: (solution, target, problem) -> (B,) or (B, T)."""
+    """The function behind a metric: (solution, target, problem) -> (B,) or (B, T).
+
+    With a `Fold` it may return any state of the frames it is given.
+    """
 
     __name__: str
 
-    def __call__(self, solution: Solution, target: Tensor, problem: Problem) -> Tensor: ...
+    def __call__(self, solution: Solution, target: Tensor, problem: Problem) -> State: ...
+
+
+@final
+@dataclass(frozen=True)
+class Fold:
+    """How a score is gathered from blocks u_1, u_2, ... of consecutive frames, none of them kept.
+
+        score = finish(join(... join(part(u_1), part(u_2)) ..., part(u_n)), problem)
+
+    ``part`` is the metric's function, ``problem`` the whole question. Blocks may be of any length,
+    so that part(u_1 u_2) = join(part(u_1), part(u_2)) up to round-off; ``join`` writes into neither.
+    """
+
+    join: Callable[[State, State], State]
+    finish: Callable[[State, Problem], Tensor]
+
+    @classmethod
+    def curves(cls, finish: Callable[[State, Problem], Tensor]) -> "Fold":
+        """Return the fold of tuples of (B, T, ...), one value a frame, small beside the frame."""
+        return cls(
+            lambda a, b: tuple(torch.cat(pair, 1) for pair in zip(a, b, strict=True)), finish
+        )
+
+    @classmethod
+    def sums(cls, finish: Callable[[State, Problem], Tensor]) -> "Fold":
+        """Return the fold of tuples of sums over frames."""
+        return cls(lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True)), finish)
+
+    @classmethod
+    def latest(cls) -> "Fold":
+        """Return the fold of scores that the last block decides."""
+        return cls(lambda a, b: b, lambda state, problem: state)
+
+
+# The score (B, T) of a frame depends on that frame alone.
+EACH = Fold(lambda a, b: torch.cat([a, b], 1), lambda state, problem: state)
 
 
 Better = Literal["lower", "higher", "zero"]
@@ -56,6 +97,9 @@ class Metric:
         better: "lower", "higher" or "zero" (closest to zero).
         needs: what the problem or solution must offer; elsewhere the metric is *not applicable*,
             with a reason.
+        part: the function, of whole answers or of blocks of their frames.
+        fold: how scores of blocks of frames are put together; None where the whole trajectory is
+            needed at once.
         breaks: rules of the conformance kit that it knowingly breaks, each with its reason.
     """
 
@@ -63,12 +107,13 @@ class Metric:
     unit: str
     better: Better
     needs: frozenset[Need]
-    score: Score
+    part: Score
+    fold: Fold | None = None
     breaks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]  # the function's docstring is the metric's
-        return self.score.__doc__ or ""
+        return self.part.__doc__ or ""
 
     @property
     def short(self) -> str:
@@ -92,6 +137,33 @@ class Metric:
             raise Unsupported(reason)
         return self.score(solution, target, problem)
 
+    def score(self, solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+        """Return the scores (B,) or (B, T) without asking whether the metric applies."""
+        state = self.part(solution, target, problem)
+        return state if self.fold is None else self.fold.finish(state, problem)
+
+    def then(
+        self,
+        name: str,
+        form: Callable[[Tensor, Problem], Tensor],
+        doc: str,
+        *,
+        unit: str | None = None,
+        better: Better | None = None,
+        needs: tuple[Need, ...] = (),
+    ) -> "Metric":
+        """Return the metric form(score, problem), gathered from frames wherever this one is."""
+        fold = self.fold
+
+        def part(solution: Solution, target: Tensor, problem: Problem) -> State:
+            state = self.part(solution, target, problem)
+            return form(state, problem) if fold is None else state
+
+        part.__doc__ = doc
+        after = fold and Fold(fold.join, lambda s, problem: form(fold.finish(s, problem), problem))
+        every = self.needs | frozenset(needs)
+        return Metric(name, unit or self.unit, better or self.better, every, part, after)
+
 
 def metric(
     name: str,
@@ -99,13 +171,14 @@ def metric(
     unit: str = "1",
     better: Better = "lower",
     needs: tuple[Need, ...] = ("target",),
+    fold: Fold | None = None,
     breaks: Mapping[str, str] | None = None,
 ) -> Callable[[Score], Metric]:
     """Turn a function (solution, target, problem) -> (B,) or (B, T) into a `Metric` called
-    ``name``.
+    ``name``; with ``fold`` it is scored while the frames come, else on the whole trajectory.
     """
     if "@" not in name or "." not in name:
         raise ValueError(
             f"metric name {name!r}, expected namespace.name@version, such as 'mylab.energy_error@1'"
         )
-    return lambda score: Metric(name, unit, better, frozenset(needs), score, breaks or {})
+    return lambda part: Metric(name, unit, better, frozenset(needs), part, fold, breaks or {})

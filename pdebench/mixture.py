@@ -1,7 +1,7 @@
 """Several data sets as one, for training on many flows at once."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -159,11 +159,18 @@ class _Joined(Source):
         return whole if back is None else whole.take(back)
 
     def target(self, index: Index) -> Tensor:
-        pieces, back = self._pieces(index)
-        targets = [source.target(where) for source, where in pieces]
         if self._frames is not None:
-            targets = [target[:, : self._frames] for target in targets]
-        whole = torch.cat(targets) if targets else self._sources[0].target(slice(0, 0))
+            return self.frames(index, slice(0, self._frames))
+        return self._joined(index, lambda source, where: source.target(where))
+
+    def frames(self, index: Index, part: slice) -> Tensor:
+        start, stop, _ = part.indices(self._frames or 0)
+        return self._joined(index, lambda source, where: source.frames(where, slice(start, stop)))
+
+    def _joined(self, index: Index, read: Callable[[Source, Index], Tensor]) -> Tensor:
+        pieces, back = self._pieces(index)
+        found = [read(source, where) for source, where in pieces]
+        whole = torch.cat(found) if found else read(self._sources[0], slice(0, 0))
         return whole if back is None else whole[torch.from_numpy(back)]
 
 

@@ -121,6 +121,10 @@ class Problem:
             parameters={name: value[where] for name, value in self.parameters.items()},
         )
 
+    def at(self, frames: slice) -> "Problem":
+        """Return the question about some of the times alone; steady problems stay as they are."""
+        return self if self.times is None else replace(self, times=self.times[frames])
+
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Problem":
         """Return the problem with inputs and parameters on ``device`` (and as ``dtype``, where
         given).

@@ -76,6 +76,13 @@ class Runs:
         dataset.id.chunk_iter(note)
         return cls(file, starts, shape, kind) if (starts >= 0).all() else None
 
+    def part(self, rows: slice) -> "Runs":
+        """Return the places of rows start:stop of every sample's first axis."""
+        start, stop, _ = rows.indices(self.shape[1])
+        skipped = start * self.dtype.itemsize * int(np.prod(self.shape[2:]))
+        shape = (self.shape[0], max(stop - start, 0), *self.shape[2:])
+        return Runs(self._file, self._starts + skipped, shape, self.dtype)
+
     def read(self, positions: Array) -> Array:
         """Return samples in the given order (n, *shape[1:]). Raises DataError at a cut file."""
         out = np.empty((len(positions), *self.shape[1:]), self.dtype)

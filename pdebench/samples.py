@@ -26,6 +26,10 @@ class Source(ABC):
     def target(self, index: Index) -> Tensor:
         """Return the reference solution (B, [T,] C, *S) of the selected samples."""
 
+    def frames(self, index: Index, part: slice) -> Tensor:
+        """Return some frames of the reference; a source that can leaves the others unread."""
+        return self.target(index)[:, part]
+
 
 @final
 class InMemory(Source):
@@ -46,6 +50,9 @@ class InMemory(Source):
 
     def target(self, index: Index) -> Tensor:
         return self._target[index]
+
+    def frames(self, index: Index, part: slice) -> Tensor:
+        return self._target[:, part][index]
 
 
 @final
@@ -112,6 +119,12 @@ class Samples:
         withheld.
         """
         return self._source.target(self._where)
+
+    def frames(self, part: slice) -> Tensor:
+        """Return some frames (B, t, C, *S) of the reference solution of all these samples; reads no
+        others where the source can.
+        """
+        return self._source.frames(self._where, part)
 
     def chunks(self, size: int | None = None) -> Iterator["Samples"]:
         """Yield consecutive parts of at most ``size`` samples (default: what one discretisation

@@ -96,6 +96,20 @@ class Solver(ABC):
     def solve(self, problem: Problem) -> Solution:
         """Answer the problem: ``Solution.u`` (B, [T,] C, *S) on the problem's device."""
 
+    def stream(self, problem: Problem, block: int) -> Iterator[Solution]:
+        """Yield the answer in blocks of consecutive frames (B, t, C, *S), in order.
+
+        For solvers that need not hold all frames at once; by default the whole answer is one block,
+        and so is that to a steady problem. Together the blocks are what ``solve`` returns.
+
+        Args:
+            problem: as for ``solve``.
+            block: frames that a block is wanted to have; a solver may find others convenient.
+
+        A block may be overwritten by the next: copy what is to be kept, and write into none.
+        """
+        yield self.solve(problem)
+
     @property
     def num_parameters(self) -> int:
         """Trainable real numbers (a complex weight counts as two); 0 for classical methods."""

@@ -111,6 +111,22 @@ class Handle:
         }
 
 
+def _by_hdf5(dataset: h5py.Dataset, index: Any, frames: slice | None) -> Array:
+    """Return samples, or some frames of them, by ascending reads, whatever the batch's order."""
+    cut = () if frames is None else (slice(*frames.indices(dataset.shape[1])),)
+    if isinstance(index, slice):
+        return dataset[(index, *cut)]
+    positions = np.arange(len(dataset))[index]
+    rest = dataset.shape[1:]
+    if frames is not None:
+        rest = (len(range(*frames.indices(rest[0]))), *rest[1:])
+    out = np.empty((len(positions), *rest), dataset.dtype)
+    for place in np.argsort(positions, kind="stable"):
+        source = (int(positions[place]), *cut)
+        dataset.read_direct(out, source, np.s_[int(place)])
+    return out
+
+
 @final
 class Stored:
     """Arrays of a file, read lazily and kept in memory where they are small.
@@ -136,30 +152,25 @@ class Stored:
         """Return an attribute of the file."""
         return self._handle.file.attrs[name]
 
-    def read(self, name: str, index: Any = slice(None)) -> Array:
-        """Return the selected samples of array ``name``; views of the cache for slices of small
-        arrays.
+    def read(self, name: str, index: Any = slice(None), frames: slice | None = None) -> Array:
+        """Return the selected samples of array ``name``, of each all or some consecutive frames
+        (its second axis); views of the cache for slices of small arrays.
         """
-        if name in self._cache:
-            return self._cache[name][index]
-        if name not in self._beyond:
+        if name not in self._cache and name not in self._beyond:
             dataset = self._handle.array(name)
             if dataset.nbytes <= self._limit:
                 self._cache[name] = dataset[()]
-                return self._cache[name][index]
-            self._beyond.add(name)
+            else:
+                self._beyond.add(name)
+        if name in self._cache:
+            whole = self._cache[name]
+            # Cut first: samples by position are copies, and need not be of frames nobody wants.
+            return whole[index] if frames is None else whole[:, frames][index]
         runs = self._handle.runs(name)
         if runs is not None:
+            runs = runs if frames is None else runs.part(frames)
             return runs.read(np.arange(runs.shape[0])[index])
-        dataset = self._handle.array(name)
-        positions = np.arange(len(dataset))[index]
-        if isinstance(index, slice):
-            return dataset[index]
-        out = np.empty((len(positions), *dataset.shape[1:]), dataset.dtype)
-        # Ascending reads, whatever the batch's order.
-        for place in np.argsort(positions, kind="stable"):
-            dataset.read_direct(out, np.s_[int(positions[place])], np.s_[int(place)])
-        return out
+        return _by_hdf5(self._handle.array(name), index, frames)
 
     def coordinate(self, name: str) -> Array:
         """Return the values of an axis."""

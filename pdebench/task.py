@@ -78,7 +78,7 @@ class _Continuation(Source):
                 f"task.question.history={self._history}, but the trajectories have "
                 f"{0 if times is None else len(times)} frames; ask for fewer"
             )
-        frames = self._stored.target(index)[:, : self._history]
+        frames = self._stored.frames(index, slice(0, self._history))
         name, *others = stored.inputs
         return replace(
             stored,
@@ -89,6 +89,16 @@ class _Continuation(Source):
 
     def target(self, index: Index) -> Tensor:
         return self._stored.target(index)[:, self._history : self._stop]
+
+    def frames(self, index: Index, part: slice) -> Tensor:
+        return self._stored.frames(index, _shifted(part, self._history, self._stop))
+
+
+def _shifted(part: slice, by: int, end: int | None) -> slice:
+    """Return where frames ``part`` of those from ``by`` on, up to ``end``, are stored."""
+    start = by + (part.start or 0)
+    stop = end if part.stop is None else by + part.stop
+    return slice(start, stop if end is None or stop is None else min(stop, end), part.step)
 
 
 @final

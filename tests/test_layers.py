@@ -12,7 +12,7 @@ PACKAGE = ROOT / "pdebench"
 # Layer of each module or package directly below pdebench (design: L0 kernel ... L5 surfaces).
 LAYERS = {
     "errors": 0, "domain": 0, "equation": 0, "problem": 0,
-    "samples": 1, "solver": 1, "metric": 1, "dataset": 1, "task": 1, "access": 1,
+    "running": 1, "samples": 1, "solver": 1, "metric": 1, "dataset": 1, "task": 1, "access": 1,
     "atomic": 2, "baselines": 2, "cost": 2, "equations": 2, "files": 2, "formats": 2,
     "file_statistics": 2, "heap": 2, "stored": 2,
     "chebyshev": 2,

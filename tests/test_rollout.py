@@ -34,23 +34,28 @@ def problem(given: int, steps: int, grid: int = 4) -> Problem:
     )
 
 
+@pytest.mark.parametrize("block", [1, 4, 5, 13, 99])
 @pytest.mark.parametrize("given", [2, 3, 5])
 @pytest.mark.parametrize("increment", [False, True])
-def test_window_slides_as_the_recurrence_says(given: int, increment: bool) -> None:
+def test_window_slides_as_the_recurrence_says(given: int, increment: bool, block: int) -> None:
     asked, form = problem(given, 13), Rollout(increment=increment)
     net = Recurrence(0.5, -0.3)
     with torch.no_grad():
         got = form.predict(net, asked)
+        pieces = [piece.clone() for piece in form.stream(net, asked, block)]
     frames = list(asked.input.unbind(1))
     for _ in range(13):
         change = net(torch.cat(frames[-given:], 1))
         frames.append(frames[-1] + change if increment else change)
     assert torch.equal(got, torch.stack(frames[given:], 1))
+    assert torch.equal(got, torch.cat(pieces, 1))
     assert torch.equal(got, form.predict(net, asked))  # with gradients: another path
 
 
 def test_marching_needs_no_memory_of_the_past() -> None:
-    """The window is a view into one ring: the network sees two addresses per place, no more."""
+    """The window is a view into one block or the seam before it: the network sees no more places
+    than the two have.
+    """
     seen: set[int] = set()
 
     class Watching(nn.Module):
@@ -59,13 +64,13 @@ def test_marching_needs_no_memory_of_the_past() -> None:
             return 0.9 * x[:, -1:]
 
     with torch.no_grad():
-        frames = sum(1 for _ in Rollout().march(Watching(), problem(3, 500)))
-    assert frames == 500
-    assert len(seen) == 3
+        blocks = [b.shape[1] for b in Rollout().stream(Watching(), problem(3, 500), 8)]
+    assert sum(blocks) == 500 and set(blocks) == {8, 4}
+    assert len(seen) == 8
 
 
 def test_blow_up_is_told_with_its_time() -> None:
-    with torch.no_grad(), pytest.raises(Diverged, match=r"left finite numbers by t=\d+"):
+    with torch.no_grad(), pytest.raises(Diverged, match=r"left finite numbers at t=6, 2 of 2"):
         Rollout().predict(Recurrence(1e9, 0.0), problem(2, 100))
 
 

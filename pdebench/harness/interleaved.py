@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -12,8 +13,10 @@ from pdebench.cost.machine import conditions
 from pdebench.cost.sweep import Sweep, sweep
 from pdebench.cost.timing import Timing
 from pdebench.errors import ConfigError
+from pdebench.harness.answer import block_frames, drain
 from pdebench.harness.run import Run, build, execute
 from pdebench.problem import Problem
+from pdebench.samples import Samples
 from pdebench.solver import Solver
 from pdebench.task import Task
 
@@ -52,7 +55,7 @@ def timed(
     Raises ConfigError where a run did not end well, tasks differ, or the split is smaller than the
     batch.
     """
-    solvers: dict[str, tuple[Solver, Problem]] = {}
+    solvers: dict[str, tuple[Solver, Problem, Samples]] = {}
     errors: dict[str, float | None] = {}
     first = next(iter(runs.values()))
     device = torch.device(first.device)
@@ -70,26 +73,27 @@ def timed(
         solver: Solver = build(run.config["solver"], "solver")
         solver.load(run.store.workspace(record.id))
         granted = grant_problem(samples.problem.to(device), solver)
-        solvers[name] = (solver, granted)
+        solvers[name] = (solver, granted, samples)
     pieces = {}
-    for name, (solver, problem) in solvers.items():
+    for name, (solver, problem, samples) in solvers.items():
         part = problem.take(slice(0, count))
+        block = block_frames(samples[:count], part)
         solver.prepare(part)
-        pieces[name] = lambda s=solver, p=part: s.solve(p)
+        pieces[name] = partial(drain, solver, part, block)
     timings = cost.compare(pieces, device, seconds=seconds, flush=flush)
     found = {}
     if sizes:
-        for name, (solver, problem) in solvers.items():
+        for name, (solver, problem, samples) in solvers.items():
             most = 1 << (len(problem).bit_length() - 1)
-            found[name] = sweep(_work(solver, problem), device, most=most, seconds=seconds)
+            found[name] = sweep(_work(solver, problem, samples), device, most=most, seconds=seconds)
     return Interleaved(timings, found, errors, count, conditions(device))
 
 
-def _work(solver: Solver, problem: Problem):
+def _work(solver: Solver, problem: Problem, samples: Samples):
     def make(size: int):
         part = problem.take(slice(0, size))
         solver.prepare(part)
-        return lambda: solver.solve(part)
+        return partial(drain, solver, part, block_frames(samples[:size], part))
 
     return make
 

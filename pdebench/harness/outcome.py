@@ -7,6 +7,8 @@ from typing import Any, final
 
 import numpy as np
 
+from pdebench.harness.answer import BLOCK_BYTES
+
 
 @final
 @dataclass
@@ -21,6 +23,7 @@ class Surroundings:
         logger: returns a Lightning logger for a folder; None for none.
         progress: whether to draw progress bars.
         timing_seconds: how long the online phase is repeated for its interval.
+        block_bytes: how much of a trajectory is held at once, of answer and reference each.
     """
 
     device: str = "cpu"
@@ -30,6 +33,7 @@ class Surroundings:
     logger: Callable[[Path | None], Any] | None = None
     progress: bool = False
     timing_seconds: float = 2.0
+    block_bytes: int = BLOCK_BYTES
 
 
 @final

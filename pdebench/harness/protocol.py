@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pdebench.harness.overlap import overlaps
-from pdebench.problem import Problem, Solution
+from pdebench.problem import Problem
 from pdebench.solver import Budget, Solver
 from pdebench.task import Task
 
@@ -99,26 +100,25 @@ def overspent(
     return found
 
 
-def batch_dependence(solver: Solver, problem: Problem, together: Solution) -> float | None:
+def batch_dependence(solver: Solver, problem: Problem, beside: Tensor) -> float | None:
     """Return the relative change of the first answer when it is solved alone; inf where it fails.
 
-    Only the first asked frame counts: later ones of a chaotic flow differ by round-off. None where
-    the batch is one problem.
+    Only the first asked frame counts: later ones of a chaotic flow differ by round-off. ``beside``
+    is that frame (C, *S) of the first problem, solved with the others. None where the batch is one
+    problem.
     """
     if len(problem) < 2:
         return None
     state = torch.random.get_rng_state()
     try:
-        alone = solver.solve(problem.take(slice(0, 1))).u[0].to(together.u.device)
+        first = next(iter(solver.stream(problem.take(slice(0, 1)), 1))).u[0]
+        alone = (first if problem.times is None else first[0]).to(beside.device)
     except Exception:  # what it says when it is asked for one problem is the finding
         return float("inf")
     finally:
         torch.random.set_rng_state(state)
-    beside = together.u[0]
     if alone.shape != beside.shape:
         return float("inf")
-    if problem.times is not None:
-        alone, beside = alone[0], beside[0]
     scale = float(torch.linalg.vector_norm(beside.double()))
     apart = float(torch.linalg.vector_norm((alone - beside).double()))
     change = apart / scale if scale else apart

@@ -17,12 +17,13 @@ from pdebench import cost, heap
 from pdebench.access import grant_problem
 from pdebench.errors import PdebenchError
 from pdebench.harness import data, identity
-from pdebench.harness.answer import checked
+from pdebench.harness.answer import answered, block_frames, drain, frames_of
 from pdebench.harness.environment import environment
 from pdebench.harness.guard import sealed
 from pdebench.harness.record import Record
 from pdebench.harness.run import build
 from pdebench.harness.store import Store
+from pdebench.running import scored
 from pdebench.solver import Solver
 from pdebench.task import Task
 
@@ -149,11 +150,9 @@ def _ready(
     torch.manual_seed(record.seed)
     with sealed(*seal):
         solver.prepare(granted)
-        solution = solver.solve(granted)
-    metric = task.metrics[0]
-    solution = checked(solution, problem, part.target, type(solver).__name__)
-    values = metric(solution, part.target, part.problem).double()
-    got = float(values.mean())
+    metric, block = task.metrics[0], block_frames(part, problem)
+    blocks = answered(solver, granted, problem, frames_of(part, problem), block, seal)
+    got = float(scored([metric], blocks, part.problem)[metric.short].double().mean())
     recorded = record.scores.get(split, {}).get(metric.short, {}).get("values") or []
     before = sum(recorded[: len(granted)]) / max(len(recorded[: len(granted)]), 1)
     if recorded and abs(got - before) > _SAME * abs(before):
@@ -161,7 +160,7 @@ def _ready(
             f"the fitted state gives {metric.short}={got:.3g} on the first batch, recorded was "
             f"{before:.3g}; run it again"
         )
-    return lambda: solver.solve(granted), len(granted)
+    return lambda: drain(solver, granted, block), len(granted)
 
 
 def _written(store: Store, record: Record, new: Mapping[str, Any]) -> Retimed:

@@ -2,8 +2,9 @@
 only inside ``fit``.
 """
 
-from pdebench.learning.forms import Form, OneShot, Rollout, Sizes, SpaceTime, stacked
+from pdebench.learning.forms import Form, OneShot, Sizes, SpaceTime, stacked
 from pdebench.learning.losses import FrameRelativeL2, MeanSquare, RelativeL2
+from pdebench.learning.rollout import Rollout
 from pdebench.learning.scaling import NoScaling, PerChannel, PerPoint, Scaling
 from pdebench.learning.schedules import WarmupCosine
 from pdebench.learning.solver import LearnedSolver, Scaled

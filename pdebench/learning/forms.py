@@ -1,19 +1,16 @@
-"""How a network answers a problem: in one pass, frame by frame, or over space-time."""
+"""How a network answers a problem: in one pass or over space-time; `rollout` frame by frame."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from pdebench.errors import ConfigError, Diverged, Unsupported
-from pdebench.learning.graph import captured
+from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Problem
 from pdebench.samples import Samples
-
-_REVIEW = 32  # frames of a rollout between looks for NaN: a look makes a GPU wait
 
 
 @final
@@ -43,7 +40,8 @@ def stacked(problem: Problem) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def _periodic(problem: Problem) -> tuple[bool, ...]:
+def periodic(problem: Problem) -> tuple[bool, ...]:
+    """Return which axes of space wrap around; none where there are no axes."""
     axes = getattr(problem.domain, "axes", None)
     return tuple(axis.periodic for axis in axes) if axes else (False,) * len(problem.domain.shape)
 
@@ -58,6 +56,13 @@ class Form(ABC):
     @abstractmethod
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
         """Return the solution (B, [T,] C, *S)."""
+
+    def stream(self, network: nn.Module, problem: Problem, block: int) -> Iterator[Tensor]:
+        """Yield the solution, without gradients, in blocks of consecutive frames (B, t, C, *S).
+
+        ``block`` frames each, or as many as the form finds convenient; by default all at once.
+        """
+        yield self.predict(network, problem)
 
     @abstractmethod
     def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -81,7 +86,7 @@ class OneShot(Form):
         frames = 1 if problem.times is None else len(problem.times)
         channels = target.shape[1] if problem.times is None else target.shape[2]
         return Sizes(
-            stacked(problem).shape[1], frames * channels, problem.domain.shape, _periodic(problem)
+            stacked(problem).shape[1], frames * channels, problem.domain.shape, periodic(problem)
         )
 
     def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -102,108 +107,6 @@ class OneShot(Form):
                 f"{frames} frames; a rollout answers any horizon"
             )
         return y.unflatten(1, (frames, -1))
-
-
-@final
-class Rollout(Form):
-    """Frame by frame: the last T_in frames give the next, which joins the window.
-
-        u_{n+1} = G(u_n, ..., u_{n - T_in + 1})        or, with ``increment``, u_n + G(...)
-
-    Args:
-        unroll: frames predicted (and differentiated through) per training step from a window that
-            starts anywhere in the trajectory; null for the whole horizon from its beginning (Li et
-            al. 2021, FNO-2D).
-        increment: whether the network gives the change of the last frame instead of the next frame.
-        graph: replay the network as a CUDA graph in rollouts without gradients; CUDA only.
-    """
-
-    def __init__(
-        self, unroll: int | None = None, increment: bool = False, graph: bool = False
-    ) -> None:
-        if unroll is not None and unroll < 1:
-            raise ConfigError(f"solver.form.unroll={unroll}, expected at least one frame or null")
-        self.unroll, self.increment, self.graph = unroll, increment, graph
-
-    def sizes(self, samples: Samples) -> Sizes:
-        one = samples[:1]
-        problem = one.problem
-        if problem.history is None or problem.times is None:
-            raise ConfigError(
-                "solver.form is Rollout, but the task is steady; choose pdebench.learning.OneShot"
-            )
-        steps = torch.cat([problem.history.double(), problem.times.double()]).diff()
-        if len(steps) and bool((steps - steps[0]).abs().max() > 1e-5 * steps[0].abs()):
-            raise ConfigError(
-                "solver.form is Rollout, for which all steps are alike, but the frames of the task "
-                "are not equally spaced; choose a network that is told the time"
-            )
-        return Sizes(
-            stacked(problem).shape[1], one.target.shape[2], problem.domain.shape, _periodic(problem)
-        )
-
-    def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        given = problem.input.shape[1]
-        frames = problem.input if target is None else torch.cat([problem.input, target], dim=1)
-        outputs = frames.diff(dim=1) if self.increment else frames
-        # Every frame passes through every place of the window, so all places share one scaling.
-        windows = frames.flatten(0, 1).unsqueeze(1).expand(-1, given, *(-1,) * (frames.ndim - 2))
-        return windows.flatten(1, 2), None if target is None else outputs.flatten(0, 1)
-
-    def predict(self, network: nn.Module, problem: Problem) -> Tensor:
-        steps = 0 if problem.times is None else len(problem.times)
-        window = problem.input
-        if torch.is_grad_enabled():
-            given, frames = window.shape[1], list(window.unbind(1))
-            for _ in range(steps):
-                frames.append(self._next(network, torch.cat(frames[-given:], dim=1), frames[-1]))
-            return torch.stack(frames[given:], dim=1)
-        answer = window.new_empty(len(window), steps, *window.shape[2:])
-        for n, frame in enumerate(self.march(network, problem)):
-            answer[:, n] = frame
-        return answer
-
-    def march(self, network: nn.Module, problem: Problem) -> Iterator[Tensor]:
-        """Yield the frames (B, C, *S) at ``problem.times`` one by one, without gradients.
-
-        Memory does not grow with the horizon: the window slides through a ring of twice its length,
-        so that it is always one contiguous view. A frame may be overwritten by later ones; copy
-        what is to be kept. Raises Diverged with the time of the first frame that is not finite, a
-        few frames later.
-        """
-        window, times = problem.input, problem.times
-        given = window.shape[1]
-        ring = torch.cat([window, window], dim=1)
-        call = captured(network, ring[:, :given].flatten(1, 2)) if self.graph else network
-        for n in range(0 if times is None else len(times)):
-            place = n % given
-            view = ring[:, place : place + given].flatten(1, 2)
-            frame = self._next(call, view, ring[:, place + given - 1])
-            ring[:, place] = frame
-            ring[:, place + given] = frame
-            if n % _REVIEW == _REVIEW - 1 and not bool(torch.isfinite(frame).all()):
-                assert times is not None
-                raise Diverged(f"the rollout left finite numbers by t={float(times[n]):g}")
-            yield frame
-
-    def _next(self, network: Callable[[Tensor], Tensor], window: Tensor, last: Tensor) -> Tensor:
-        y = network(window)
-        return last + y if self.increment else y
-
-    def training_pair(self, problem: Problem, target: Tensor) -> tuple[Problem, Tensor]:
-        before, after = problem.history, problem.times
-        if self.unroll is None or self.unroll >= target.shape[1] or before is None or after is None:
-            return problem, target
-        name, window = next(iter(problem.inputs.items()))
-        given = window.shape[1]
-        frames = torch.cat([window, target], dim=1)
-        start = int(torch.randint(target.shape[1] - self.unroll + 1, ()))
-        piece = frames[:, start : start + given + self.unroll]
-        times = torch.cat([before, after])[start : start + given + self.unroll]
-        asked = replace(
-            problem, inputs={name: piece[:, :given]}, history=times[:given], times=times[given:]
-        )
-        return asked, piece[:, given:]
 
 
 @final
@@ -231,24 +134,27 @@ class SpaceTime(Form):
             )
         shape = (*problem.domain.shape, len(problem.times))
         return Sizes(
-            stacked(problem).shape[1], one.target.shape[2], shape, (*_periodic(problem), False)
+            stacked(problem).shape[1], one.target.shape[2], shape, (*periodic(problem), False)
         )
 
     def fields(self, problem: Problem, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
         return stacked(problem).unsqueeze(-1), None if target is None else target.movedim(1, -1)
 
     def predict(self, network: nn.Module, problem: Problem) -> Tensor:
+        parts = list(self.stream(network, problem, 0))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def stream(self, network: nn.Module, problem: Problem, block: int) -> Iterator[Tensor]:
+        """Yield a block for every call of the network, whatever ``block`` is asked for."""
         steps = 0 if problem.times is None else len(problem.times)
-        block = self.block or steps
-        if steps <= block:
-            return self._call(network, stacked(problem), steps)
-        window = problem.input
-        given, parts = window.shape[1], []
-        for done in range(0, steps, block):
-            part = self._call(network, window.flatten(1, 2), block)
-            parts.append(part[:, : steps - done])
-            window = torch.cat([window, part], dim=1)[:, -given:]
-        return torch.cat(parts, dim=1)
+        size = min(self.block or steps, steps)
+        window = problem.input if size < steps else None
+        for done in range(0, steps, size or 1):
+            x = stacked(problem) if window is None else window.flatten(1, 2)
+            part = self._call(network, x, size)
+            yield part[:, : steps - done]
+            if window is not None:
+                window = torch.cat([window, part], dim=1)[:, -window.shape[1] :]
 
     def _call(self, network: nn.Module, x: Tensor, frames: int) -> Tensor:
         """Return frames (B, T, C, *S) of one call on channels (B, C_in, *S)."""

@@ -4,6 +4,7 @@ shared.
 
 import importlib
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -157,6 +158,20 @@ class LearnedSolver(Solver):
     def solve(self, problem: Problem) -> Solution:
         """Answer (B, [T,] C, *S) with the network."""
         return Solution(self.answer(problem))
+
+    @final
+    def stream(self, problem: Problem, block: int) -> Iterator[Solution]:
+        """Yield the answer as the form makes it: a rollout holds no more than a block."""
+        if type(self).answer is not LearnedSolver.answer:  # it adapts to instances: all at once
+            yield self.solve(problem)
+            return
+        blocks = iter(self.form.stream(self._fitted(), problem, block))
+        while True:
+            with torch.inference_mode():  # entered anew: a mode must not leak from a generator
+                u = next(blocks, None)
+            if u is None:
+                return
+            yield Solution(u)
 
     def answer(self, problem: Problem) -> Tensor:
         """Apply the network without gradients; a family that adapts to instances overrides it."""

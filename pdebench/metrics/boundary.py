@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pdebench.domain import Domain, Grid, Mesh
 from pdebench.errors import Unsupported
-from pdebench.metric import metric
+from pdebench.metric import EACH, metric
 from pdebench.metrics.fields import diverged, paired
 from pdebench.metrics.quadrature import box_weights
 from pdebench.problem import Problem, Solution
@@ -68,7 +68,7 @@ def _facets(mesh: Mesh) -> Tensor:
     return total.index_add_(0, outer.reshape(-1), share)
 
 
-@metric("pdebench.brmse@1", unit="unit of the field", needs=("target", "boundary"))
+@metric("pdebench.brmse@1", unit="unit of the field", needs=("target", "boundary"), fold=EACH)
 def brmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Root-mean-square error on the boundary, mean over channels, (B, T).
 

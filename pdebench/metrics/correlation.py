@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from pdebench.errors import ConfigError
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Metric, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.fields import diverged, label, paired
 from pdebench.metrics.rollouts import lasting
@@ -18,7 +18,7 @@ def _cosine(product: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return diverged(cosine, -1.0).clamp(-1.0, 1.0)  # clamp: round-off only
 
 
-@metric("pdebench.pearson@1", better="higher")
+@metric("pdebench.pearson@1", better="higher", fold=EACH)
 def pearson(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Correlation coefficient over space, mean over channels, (B, T), in [-1, 1].
 
@@ -38,7 +38,7 @@ def pearson(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return _cosine(product, *sizes).mean(2)
 
 
-@metric("pdebench.cosine@1", better="higher")
+@metric("pdebench.cosine@1", better="higher", fold=EACH)
 def cosine(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Cosine similarity over space, 1/C sum_c <p_c y_c> / (<p_c^2> <y_c^2>)^{1/2}, (B, T).
 
@@ -62,9 +62,9 @@ def correlation_time(threshold: float = 0.8) -> Metric:
     if not -1 < threshold < 1:
         raise ConfigError(f"metric.threshold={threshold}, expected a correlation between -1 and 1")
 
-    def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
-        return lasting(pearson.score(solution, target, problem) >= threshold, problem)
+    def form(correlation: Tensor, problem: Problem) -> Tensor:
+        return lasting(correlation >= threshold, problem)
 
     name = f"pdebench.correlation_time_{label(threshold)}@1"
-    score.__doc__ = f"Time until the correlation first falls below {threshold:g}, (B,), s."
-    return metric(name, unit="s", better="higher", needs=("target", "times"))(score)
+    doc = f"Time until the correlation first falls below {threshold:g}, (B,), s."
+    return pearson.then(name, form, doc, unit="s", better="higher", needs=("times",))

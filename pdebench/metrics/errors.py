@@ -8,7 +8,7 @@ of the channels' own scores.
 
 from torch import Tensor
 
-from pdebench.metric import metric
+from pdebench.metric import EACH, Fold, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.fields import diverged, paired, ratio
 from pdebench.problem import Problem, Solution
@@ -35,8 +35,12 @@ def _error_mean(solution: Solution, target: Tensor, problem: Problem, form: q.Fo
     return diverged(q.weighted_mean(problem.domain, form, prediction, reference))
 
 
-@metric("pdebench.relative_l2@1")
-def relative_l2(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+def _root_ratio(sums: tuple[Tensor, Tensor], problem: Problem) -> Tensor:
+    return ratio(*sums).sqrt()
+
+
+@metric("pdebench.relative_l2@1", fold=Fold.sums(_root_ratio))
+def relative_l2(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
     """Relative L2 error of the whole answer, (B,).
 
         ||e|| / ||y||,    ||v||^2 = sum_t sum_c sum_i w_i v_tci^2
@@ -45,10 +49,10 @@ def relative_l2(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     neural operators: Li et al., ICLR 2021 (arXiv 2010.08895), sec. 5, there without weights.
     """
     error, scale = _squares(solution, target, problem)
-    return ratio(error.flatten(1).sum(1), scale.flatten(1).sum(1)).sqrt()
+    return error.flatten(1).sum(1), scale.flatten(1).sum(1)
 
 
-@metric("pdebench.relative_l1@1")
+@metric("pdebench.relative_l1@1", fold=EACH)
 def relative_l1(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Relative L1 error of each frame, (B, T).
 
@@ -62,7 +66,7 @@ def relative_l1(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return ratio(error.sum(2), scale.sum(2))
 
 
-@metric("pdebench.nrmse@1")
+@metric("pdebench.nrmse@1", fold=EACH)
 def nrmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Root-mean-square error of each frame by the root mean square of the target, (B, T).
 
@@ -77,7 +81,7 @@ def nrmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return ratio(error.sum(2), scale.sum(2)).sqrt()
 
 
-@metric("pdebench.channel_nrmse@1")
+@metric("pdebench.channel_nrmse@1", fold=EACH)
 def channel_nrmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Mean over channels of each channel's nRMSE, (B, T): 1/C sum_c (<e_c^2> / <y_c^2>)^{1/2}.
 
@@ -86,7 +90,7 @@ def channel_nrmse(solution: Solution, target: Tensor, problem: Problem) -> Tenso
     return ratio(*_squares(solution, target, problem)).sqrt().mean(2)
 
 
-@metric("pdebench.nmse@1")
+@metric("pdebench.nmse@1", fold=EACH)
 def nmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Normalised mean square error, 1/C sum_c <e_c^2> / <y_c^2>, (B, T).
 
@@ -95,31 +99,31 @@ def nmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return ratio(*_squares(solution, target, problem)).mean(2)
 
 
-@metric("pdebench.nmae@1")
+@metric("pdebench.nmae@1", fold=EACH)
 def nmae(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Normalised mean absolute error, 1/C sum_c <|e_c|> / <|y_c|>, (B, T)."""
     return ratio(*_magnitudes(solution, target, problem)).mean(2)
 
 
-@metric("pdebench.rmse@1", unit=FIELD)
+@metric("pdebench.rmse@1", unit=FIELD, fold=EACH)
 def rmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Root-mean-square error, 1/C sum_c <e_c^2>^{1/2}, (B, T); arXiv 2210.07182, app. B."""
     return _error_mean(solution, target, problem, q.square_difference).sqrt().mean(2)
 
 
-@metric("pdebench.mse@1", unit="squared unit of the field")
+@metric("pdebench.mse@1", unit="squared unit of the field", fold=EACH)
 def mse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Mean square error, 1/C sum_c <e_c^2>, (B, T)."""
     return _error_mean(solution, target, problem, q.square_difference).mean(2)
 
 
-@metric("pdebench.mae@1", unit=FIELD)
+@metric("pdebench.mae@1", unit=FIELD, fold=EACH)
 def mae(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Mean absolute error, 1/C sum_c <|e_c|>, (B, T)."""
     return _error_mean(solution, target, problem, q.absolute_difference).mean(2)
 
 
-@metric("pdebench.vmse@1")
+@metric("pdebench.vmse@1", fold=EACH)
 def vmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Mean square error by the target's variance over space, mean over channels, (B, T).
 
@@ -128,7 +132,7 @@ def vmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return _by_variance(solution, target, problem).mean(2)
 
 
-@metric("pdebench.vrmse@1")
+@metric("pdebench.vrmse@1", fold=EACH)
 def vrmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Root-mean-square error of each frame by the target's standard deviation, (B, T).
 
@@ -147,7 +151,7 @@ def _by_variance(solution: Solution, target: Tensor, problem: Problem) -> Tensor
     return ratio(error, q.variance(reference, problem.domain))
 
 
-@metric("pdebench.max_error@1", unit=FIELD)
+@metric("pdebench.max_error@1", unit=FIELD, fold=EACH)
 def max_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Largest error of each frame, max_{c,i} |e_ci|, (B, T)."""
     prediction, reference = paired(solution, target, problem)
@@ -155,7 +159,7 @@ def max_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return diverged(error.amax(2))
 
 
-@metric("pdebench.crmse@1", unit=FIELD)
+@metric("pdebench.crmse@1", unit=FIELD, fold=EACH)
 def crmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Error of the conserved mean, 1/C sum_c |<e_c>|, (B, T).
 

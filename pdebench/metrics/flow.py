@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pdebench.domain import Domain, Grid
 from pdebench.errors import Unsupported
-from pdebench.metric import metric
+from pdebench.metric import EACH, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.channels import velocity, vorticity
 from pdebench.metrics.derivatives import derivative, lines, mean_square_gradient
@@ -19,7 +19,7 @@ from pdebench.task import frame_axis
 Terms = list[list[tuple[int, int, int]]]
 
 
-@metric("pdebench.divergence@1", needs=("grid",))
+@metric("pdebench.divergence@1", needs=("grid",), fold=EACH)
 def divergence(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Divergence of the predicted velocity by the size of its gradient, (B, T).
 
@@ -102,7 +102,7 @@ def _drift(got: Tensor, expected: Tensor) -> Tensor:
     return ratio(apart, expected)
 
 
-@metric("pdebench.energy_drift@1", better="zero", needs=("target", "times"))
+@metric("pdebench.energy_drift@1", better="zero", needs=("target", "times"), fold=EACH)
 def energy_drift(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Relative deviation of the kinetic energy from the target's at the same time, (B, T), signed.
 
@@ -114,7 +114,7 @@ def energy_drift(solution: Solution, target: Tensor, problem: Problem) -> Tensor
     return _drift(kinetic_energy(prediction, problem), kinetic_energy(reference, problem))
 
 
-@metric("pdebench.enstrophy_drift@1", better="zero", needs=("target", "times"))
+@metric("pdebench.enstrophy_drift@1", better="zero", needs=("target", "times"), fold=EACH)
 def enstrophy_drift(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Relative deviation of the enstrophy from the target's at the same time, (B, T), signed.
 

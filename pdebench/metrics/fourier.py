@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pdebench.domain import Grid
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Metric, metric
 from pdebench.metrics.fields import diverged, paired, ratio
 from pdebench.metrics.shells import Modes, anywhere, mode_sum, torus
 from pdebench.problem import Problem, Solution
@@ -85,7 +85,7 @@ def _banded(
         return form(square, prediction, reference).mean(2)
 
     score.__doc__ = f"{name} in shells {band.suffix} (see pdebench.metrics.fourier), (B, T)."
-    return metric(f"pdebench.{name}@1", unit=unit, needs=("target", "torus"))(score)
+    return metric(f"pdebench.{name}@1", unit=unit, needs=("target", "torus"), fold=EACH)(score)
 
 
 def _root(square: Square, prediction: Tensor, reference: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pdebench.domain import Grid
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Metric, metric
 from pdebench.metrics.channels import velocity
 from pdebench.metrics.distributions import wasserstein
 from pdebench.metrics.fields import diverged, paired, ratio
@@ -72,7 +72,7 @@ def increment_error(separation: int = 1) -> Metric:
 
     score.__doc__ = f"Distance of velocity-increment distributions over {separation} cells, (B, T)."
     name = f"pdebench.increment_error_{separation}@1"
-    return metric(name, needs=("target", "torus"))(score)
+    return metric(name, needs=("target", "torus"), fold=EACH)(score)
 
 
 def _frame(got: Tensor, expected: Tensor, grid: Grid, separation: int) -> Tensor:

@@ -4,14 +4,16 @@
 coordinate, integrated with its own quadrature weights W:  |f|^2 = sum_y W f(y)^2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import final
 
 import torch
 from torch import Tensor
 
 from pdebench.domain import Domain, Grid
 from pdebench.errors import Unsupported
-from pdebench.metric import metric
+from pdebench.metric import Fold, Metric, metric
 from pdebench.metrics.channels import velocity
 from pdebench.metrics.fields import paired, ratio
 from pdebench.metrics.quadrature import BLOCK
@@ -51,13 +53,48 @@ def mean_profile(field: Tensor, domain: Domain) -> Tensor:
 
 def stress_profiles(field: Tensor, domain: Domain) -> Tensor:
     """Return [u_i' u_j'] (y), (B, C, C, n) float64, u' = u - [u]; the diagonal holds variances."""
-    weights, found = _lateral(domain).to(field.device), []
+    return moments(field, domain).stress
+
+
+@final
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of ``count`` frames; those of more frames by ``+``.
+
+    Attributes:
+        count: frames.
+        mean: [u] (y), (B, C, n).
+        stress: [u_i' u_j'] (y), (B, C, C, n).
+    """
+
+    count: int
+    mean: Tensor
+    stress: Tensor
+
+    def __add__(self, other: "Moments") -> "Moments":
+        """Pool the moments about the common mean, so that a large mean costs no digits.
+
+        Chan, Golub and LeVeque, Am. Stat. 37 (1983), eq. 2.1.
+        """
+        total = self.count + other.count
+        own, its = self.count / total, other.count / total
+        apart = other.mean - self.mean
+        between = (own * its) * apart.unsqueeze(1) * apart.unsqueeze(2)
+        stress = own * self.stress + its * other.stress + between
+        return Moments(total, self.mean + its * apart, stress)
+
+
+def moments(field: Tensor, domain: Domain) -> Moments:
+    """Return mean and stress profiles of fields (B, T, C, *S), float64."""
+    weights = _lateral(domain).to(field.device)
+    means, stresses = [], []
     for _, part in layers(field, domain):
-        centred = part.flatten(4) - _mean(part, weights)[:, None, ..., None]
+        means.append(_mean(part, weights))
+        centred = part.flatten(4) - means[-1][:, None, ..., None]
         rows = centred.permute(0, 3, 2, 1, 4)  # (B, n, C, T, points)
         products = (rows * weights).flatten(3) @ rows.flatten(3).mT
-        found.append(products.permute(0, 2, 3, 1) / field.shape[1])
-    return torch.cat(found, -1)
+        stresses.append(products.permute(0, 2, 3, 1) / field.shape[1])
+    return Moments(field.shape[1], torch.cat(means, -1), torch.cat(stresses, -1))
 
 
 def _mean(part: Tensor, weights: Tensor) -> Tensor:
@@ -85,36 +122,58 @@ def _velocities(solution: Solution, target: Tensor, problem: Problem) -> tuple[T
     return velocity(prediction, problem), velocity(reference, problem)
 
 
-@metric("pdebench.mean_profile_error@1", needs=("target", "walls"))
-def mean_profile_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+def _mean_distance(sums: tuple[Tensor, Tensor], problem: Problem) -> Tensor:
+    return _distance(*sums, problem.domain)  # sums, not means: both of as many frames
+
+
+@metric(
+    "pdebench.mean_profile_error@1",
+    needs=("target", "walls"),
+    fold=Fold.sums(_mean_distance),
+)
+def mean_profile_error(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor, ...]:
     """Relative error of the mean velocity profile, |[p] - [y]| / |[y]|, (B,)."""
-    got, expected = _velocities(solution, target, problem)
-    domain = problem.domain
-    return _distance(mean_profile(got, domain), mean_profile(expected, domain), domain)
+    fields = _velocities(solution, target, problem)
+    return tuple(v.shape[1] * mean_profile(v, problem.domain) for v in fields)
 
 
-@metric("pdebench.rms_profile_error@1", needs=("target", "walls"))
-def rms_profile_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+def _stress_error(name: str, form: Callable[[Tensor], Tensor], doc: str) -> Metric:
+    """Return the metric of the distance of form(stress) of prediction and target."""
+
+    def finish(found: tuple[Moments, ...], problem: Problem) -> Tensor:
+        got, expected = (form(m.stress) for m in found)
+        return _distance(got, expected, problem.domain)
+
+    def part(solution: Solution, target: Tensor, problem: Problem) -> tuple[Moments, ...]:
+        fields = _velocities(solution, target, problem)
+        return tuple(moments(v, problem.domain) for v in fields)
+
+    part.__doc__ = doc
+    return metric(f"pdebench.{name}@1", needs=("target", "walls"), fold=Fold.sums(finish))(part)
+
+
+def _rms(stress: Tensor) -> Tensor:
+    return stress.diagonal(dim1=1, dim2=2).movedim(-1, 1).sqrt()
+
+
+def _shear(stress: Tensor) -> Tensor:
+    above = torch.triu_indices(stress.shape[1], stress.shape[1], 1)
+    return stress[:, above[0], above[1]]
+
+
+rms_profile_error = _stress_error(
+    "rms_profile_error",
+    _rms,
     """Relative error of the profiles of the velocity fluctuations' rms, (B,).
 
     |r_p - r_y| / |r_y|,    r_i = [u_i'^2]^{1/2}, all components together
-    """
-    got, expected = (
-        stress_profiles(v, problem.domain).diagonal(dim1=1, dim2=2).movedim(-1, 1).sqrt()
-        for v in _velocities(solution, target, problem)
-    )
-    return _distance(got, expected, problem.domain)
-
-
-@metric("pdebench.reynolds_stress_error@1", needs=("target", "walls"))
-def reynolds_stress_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    """,
+)
+reynolds_stress_error = _stress_error(
+    "reynolds_stress_error",
+    _shear,
     """Relative error of the Reynolds shear stresses [u_i' u_j'] (y), i < j, together, (B,).
 
     |s_p - s_y| / |s_y|. The normal stresses are in `rms_profile_error`.
-    """
-    above = torch.triu_indices(problem.domain.dim, problem.domain.dim, 1)
-    got, expected = (
-        stress_profiles(v, problem.domain)[:, above[0], above[1]]
-        for v in _velocities(solution, target, problem)
-    )
-    return _distance(got, expected, problem.domain)
+    """,
+)

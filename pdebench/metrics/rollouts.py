@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.metric import Metric, metric
+from pdebench.metric import Fold, Metric, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.fields import label, paired
 from pdebench.problem import Problem, Solution
+from pdebench.task import frame_axis
 
 
 def _derived(base: Metric, suffix: str) -> str:
@@ -21,8 +22,7 @@ def _derived(base: Metric, suffix: str) -> str:
     return f"{name}_{suffix}@{version}"
 
 
-def _curve(base: Metric, solution: Solution, target: Tensor, problem: Problem) -> Tensor:
-    values = base.score(solution, target, problem)
+def _curve(base: Metric, values: Tensor) -> Tensor:
     if values.ndim != 2:
         raise ConfigError(f"{base.name} gives one number a sample, expected a curve over frames")
     return values
@@ -37,26 +37,23 @@ def window(base: Metric, start: int, stop: int) -> Metric:
     if not 0 <= start < stop:
         raise ConfigError(f"window {start}:{stop} is empty, expected 0 <= start < stop")
 
-    def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
-        curve = _curve(base, solution, target, problem)
+    def form(values: Tensor, problem: Problem) -> Tensor:
+        curve = _curve(base, values)
         if curve.shape[1] < stop:
             raise Unsupported(f"frames {start}:{stop} of a rollout of {curve.shape[1]} frames")
         return curve[:, start:stop].mean(1)
 
-    score.__doc__ = f"Mean of {base.name} over frames {start} to {stop - 1}, (B,)."
-    name = _derived(base, f"{start}_{stop}")
-    return metric(name, unit=base.unit, better=base.better, needs=tuple(base.needs))(score)
+    doc = f"Mean of {base.name} over frames {start} to {stop - 1}, (B,)."
+    return base.then(_derived(base, f"{start}_{stop}"), form, doc)
 
 
 def final(base: Metric) -> Metric:
     """Return ``base`` at the last frame, (B,)."""
 
-    def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
-        return _curve(base, solution, target, problem)[:, -1]
+    def form(values: Tensor, problem: Problem) -> Tensor:
+        return _curve(base, values)[:, -1]
 
-    score.__doc__ = f"{base.name} at the last frame, (B,)."
-    name = _derived(base, "final")
-    return metric(name, unit=base.unit, better=base.better, needs=tuple(base.needs))(score)
+    return base.then(_derived(base, "final"), form, f"{base.name} at the last frame, (B,).")
 
 
 def log_windows(num_frames: int, num_intervals: int = 5) -> list[tuple[int, int]]:
@@ -99,16 +96,37 @@ def valid_time(threshold: float = 0.5) -> Metric:
     if not threshold > 0:
         raise ConfigError(f"metric.threshold={threshold}, expected a positive number")
 
-    def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+    def part(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor, ...]:
         prediction, reference = paired(solution, target, problem)
         domain = problem.domain
         error = q.weighted_mean(domain, q.square_difference, prediction, reference).sum(2)
-        middle = q.mean(reference, domain).mean(1, keepdim=True).expand(reference.shape[:3])
-        about = q.per_row(middle, domain)
-        spread = q.weighted_mean(domain, q.square_difference, reference, about).sum(2).mean(1)
+        return error, q.mean(reference, domain), q.variance(reference, domain)
+
+    def finish(curves: tuple[Tensor, ...], problem: Problem) -> Tensor:
+        error, middle, variance = curves
+        between = (middle - middle.mean(1, keepdim=True)).square()
+        spread = (variance + between).mean(1).sum(1)
         good = (error < threshold**2 * spread[:, None]) | (error == 0)
         return lasting(good, problem)
 
     name = f"pdebench.valid_time_{label(threshold)}@1"
-    score.__doc__ = f"Time until the normalised error first reaches {threshold:g}, (B,), s."
-    return metric(name, unit="s", better="higher", needs=("target", "times"))(score)
+    part.__doc__ = f"Time until the normalised error first reaches {threshold:g}, (B,), s."
+    fold, needs = Fold.curves(finish), ("target", "times")
+    return metric(name, unit="s", better="higher", needs=needs, fold=fold)(part)
+
+
+def _finite(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor]:
+    """Time until the answer leaves finite numbers, (B,), s; the whole horizon where it does not.
+
+    From the last given frame to the last frame up to which all values are finite.
+    """
+    return (frame_axis(solution.u, problem).isfinite().flatten(2).all(2),)
+
+
+finite_time = metric(
+    "pdebench.finite_time@1",
+    unit="s",
+    better="higher",
+    needs=("times",),
+    fold=Fold.curves(lambda state, problem: lasting(state[0], problem)),
+)(_finite)

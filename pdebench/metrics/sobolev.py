@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from pdebench.metric import metric
+from pdebench.metric import EACH, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.derivatives import mean_square_gradient
 from pdebench.metrics.fields import diverged, paired, ratio
@@ -19,7 +19,7 @@ def _squares(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tens
     return error, scale + mean_square_gradient(domain, reference)
 
 
-@metric("pdebench.h1_rmse@1", unit="unit of the field")
+@metric("pdebench.h1_rmse@1", unit="unit of the field", fold=EACH)
 def h1_rmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Error in the H1 norm, 1/C sum_c (<e_c^2> + <|grad e_c|^2>)^{1/2}, (B, T).
 
@@ -29,7 +29,7 @@ def h1_rmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     return diverged(_squares(solution, target, problem)[0]).sqrt().mean(2)
 
 
-@metric("pdebench.h1_nrmse@1")
+@metric("pdebench.h1_nrmse@1", fold=EACH)
 def h1_nrmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Relative error in the H1 norm, mean over channels, (B, T).
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pdebench.domain import Domain, Grid
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.metric import Metric, Score, metric
+from pdebench.metric import EACH, Metric, Score, metric
 from pdebench.metrics.fields import diverged, paired, ratio
 from pdebench.metrics.shells import (
     Modes,
@@ -49,7 +49,7 @@ def _spectra(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tens
     return got, expected
 
 
-@metric("pdebench.spectrum_error@1", needs=("target", "torus"))
+@metric("pdebench.spectrum_error@1", needs=("target", "torus"), fold=EACH)
 def spectrum_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Relative error of the energy spectrum of each frame, (B, T).
 
@@ -62,7 +62,7 @@ def spectrum_error(solution: Solution, target: Tensor, problem: Problem) -> Tens
     return ratio((got - expected).square().sum(-1), expected.square().sum(-1)).sqrt()
 
 
-@metric("pdebench.log_spectral_distance@1", unit="dB", needs=("target", "torus"))
+@metric("pdebench.log_spectral_distance@1", unit="dB", needs=("target", "torus"), fold=EACH)
 def log_spectral_distance(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Root-mean-square distance of the logarithmic spectra of each frame, (B, T), in decibels.
 
@@ -122,7 +122,7 @@ def _binned(kind: str, unit: str, part: int, parts: int, score: Score) -> Metric
         raise ConfigError(f"metric.part={part}, expected one of 0, ..., {parts - 1}")
     score.__doc__ = f"Spectral {kind.upper()} in bin {part} of {parts}, (B, T)."
     name = f"pdebench.spectral_{kind}_{part}_of_{parts}@1"
-    return metric(name, unit=unit, needs=("target", "torus"))(score)
+    return metric(name, unit=unit, needs=("target", "torus"), fold=EACH)(score)
 
 
 def _bin(grid: Grid, part: int, parts: int) -> Scale:

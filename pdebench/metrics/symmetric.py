@@ -8,7 +8,7 @@ sum (`published.apebench`).
 
 from torch import Tensor
 
-from pdebench.metric import metric
+from pdebench.metric import EACH, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.fields import paired, ratio
 from pdebench.problem import Problem, Solution
@@ -23,21 +23,21 @@ def _parts(
     return distance, first, q.weighted_mean(problem.domain, size, reference)
 
 
-@metric("pdebench.srmse@1")
+@metric("pdebench.srmse@1", fold=EACH)
 def srmse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Symmetric RMSE, 1/C sum_c 2 <e_c^2>^{1/2} / (<p_c^2>^{1/2} + <y_c^2>^{1/2}), (B, T)."""
     error, first, second = _parts(solution, target, problem, q.square_difference, q.square)
     return ratio(2 * error.sqrt(), first.sqrt() + second.sqrt()).mean(2)
 
 
-@metric("pdebench.smse@1")
+@metric("pdebench.smse@1", fold=EACH)
 def smse(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Symmetric MSE, 1/C sum_c 2 <e_c^2> / (<p_c^2> + <y_c^2>), (B, T); up to 4."""
     error, first, second = _parts(solution, target, problem, q.square_difference, q.square)
     return ratio(2 * error, first + second).mean(2)
 
 
-@metric("pdebench.smae@1")
+@metric("pdebench.smae@1", fold=EACH)
 def smae(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Symmetric MAE, 1/C sum_c 2 <|e_c|> / (<|p_c|> + <|y_c|>), (B, T)."""
     error, first, second = _parts(solution, target, problem, q.absolute_difference, q.absolute)

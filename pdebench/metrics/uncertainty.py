@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.special import ndtr, ndtri
 
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Metric, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.fields import diverged, label, paired
 from pdebench.problem import Problem, Solution
@@ -39,7 +39,7 @@ def _score_normal(error: Tensor, target: Tensor, spread: Tensor) -> Tensor:
     return value.masked_fill_(width < 0, float("nan"))
 
 
-@metric("pdebench.crps@1", unit="unit of the field", needs=("target", "spread"))
+@metric("pdebench.crps@1", unit="unit of the field", needs=("target", "spread"), fold=EACH)
 def crps(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
     """Continuous ranked probability score of the normal prediction, mean over channels, (B, T).
 
@@ -76,7 +76,7 @@ def coverage_gap(level: float = 0.95) -> Metric:
 
     score.__doc__ = f"Coverage of the central {level:g} interval minus {level:g}, (B, T)."
     name = f"pdebench.coverage_gap_{label(100 * level)}@1"
-    return metric(name, better="zero", needs=("target", "spread"))(score)
+    return metric(name, better="zero", needs=("target", "spread"), fold=EACH)(score)
 
 
 def sharpness(level: float = 0.95) -> Metric:
@@ -97,7 +97,7 @@ def sharpness(level: float = 0.95) -> Metric:
 
     score.__doc__ = f"Mean width of the central {level:g} interval, (B, T)."
     name = f"pdebench.sharpness_{label(100 * level)}@1"
-    return metric(name, unit="unit of the field", needs=("spread",))(score)
+    return metric(name, unit="unit of the field", needs=("spread",), fold=EACH)(score)
 
 
 def _factor(level: float) -> float:

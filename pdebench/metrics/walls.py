@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pdebench.domain import Domain, Grid
 from pdebench.errors import ConfigError, Unsupported
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Fold, Metric, metric
 from pdebench.metrics.channels import velocity
 from pdebench.metrics.distributions import wasserstein
 from pdebench.metrics.fields import diverged, paired, ratio
@@ -43,24 +43,33 @@ def wall_spectra(flow: Tensor, domain: Domain) -> list[Tensor]:
     return [torch.cat(blocks, -1) for blocks in found]
 
 
-@metric("pdebench.wall_spectrum_error@1", needs=("target", "walls"))
-def wall_spectrum_error(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
+def _spectral_distance(sums: tuple[Tensor, ...], problem: Problem) -> Tensor:
+    """Return the error of spectra, summed over frames: first all predicted ones, then the others."""
+    grid, normal = wall(problem.domain)
+    weights, half = grid.axes[normal].weights, len(sums) // 2
+    above = torch.zeros(len(sums[0]), dtype=torch.float64)
+    below = torch.zeros_like(above)
+    for got, expected in zip(sums[:half], sums[half:], strict=True):
+        above += ((got - expected).square() @ weights.to(got)).flatten(1).sum(1).cpu()
+        below += (expected.square() @ weights.to(got)).flatten(1).sum(1).cpu()
+    return ratio(diverged(above), below).sqrt()
+
+
+@metric(
+    "pdebench.wall_spectrum_error@1",
+    needs=("target", "walls"),
+    fold=Fold.sums(_spectral_distance),
+)
+def wall_spectrum_error(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor, ...]:
     """Relative error of the spectra along the periodic axes, averaged over frames, (B,).
 
         ( sum_a sum_{i, k} int (E_p - E_y)^2 dy / sum_a sum_{i, k} int E_y^2 dy )^{1/2}
 
     E as in `wall_spectra`. The energetic scales decide.
     """
-    prediction, reference = (velocity(v, problem) for v in paired(solution, target, problem))
-    grid, normal = wall(problem.domain)
-    weights = grid.axes[normal].weights
-    above = torch.zeros(len(reference), dtype=torch.float64)
-    below = torch.zeros_like(above)
-    spectra = (wall_spectra(v, problem.domain) for v in (prediction, reference))
-    for got, expected in zip(*spectra, strict=True):
-        above += ((got - expected).square() @ weights.to(got)).flatten(1).sum(1).cpu()
-        below += (expected.square() @ weights.to(got)).flatten(1).sum(1).cpu()
-    return ratio(diverged(above), below).sqrt()
+    fields = [velocity(v, problem) for v in paired(solution, target, problem)]
+    spectra = [s for v in fields for s in wall_spectra(v, problem.domain)]
+    return tuple(s * fields[1].shape[1] for s in spectra)
 
 
 def wall_increments(separation: int = 1) -> Metric:
@@ -89,7 +98,8 @@ def wall_increments(separation: int = 1) -> Metric:
         return out
 
     score.__doc__ = f"Distance of increments' distributions over {separation} cells, (B, T)."
-    return metric(f"pdebench.wall_increment_error_{separation}@1", needs=("target", "walls"))(score)
+    name = f"pdebench.wall_increment_error_{separation}@1"
+    return metric(name, needs=("target", "walls"), fold=EACH)(score)
 
 
 def _distance(got: Tensor, expected: Tensor, grid: Grid, axis: int, separation: int) -> Tensor:

@@ -181,7 +181,7 @@ class Trajectories(Source):
         return len(self._stored)
 
     def problem(self, index: Index) -> Problem:
-        frames = torch.from_numpy(self._stored.read("vorticity", index))
+        frames = torch.from_numpy(self._stored.read("vorticity", index, slice(0, 1)))
         parameters = {
             name: torch.from_numpy(self._stored.read(name, index)) for name in self._names
         }
@@ -196,7 +196,12 @@ class Trajectories(Source):
         )
 
     def target(self, index: Index) -> Tensor:
-        return torch.from_numpy(self._stored.read("vorticity", index))[:, 1:]
+        return self.frames(index, slice(0, None))
+
+    def frames(self, index: Index, part: slice) -> Tensor:
+        stop = None if part.stop is None else 1 + part.stop
+        stored = self._stored.read("vorticity", index, slice(1 + (part.start or 0), stop))
+        return torch.from_numpy(stored)
 
 
 def check(viscosity: float, stored_grid: int, solve_grid: int, frames: int) -> None:

@@ -39,12 +39,15 @@ class _Windows(Source):
 
     def problem(self, index: Index) -> Problem:
         viscosity = torch.from_numpy(self._stored.read("viscosity", index))
-        inputs = {"velocity": self.target(index)[:, 0]}
+        inputs = {"velocity": self.frames(index, slice(0, 1))[:, 0]}
         parameters = {"viscosity": viscosity}
         return Problem(ChannelFlow(), self._domain, inputs, self._times, None, parameters)
 
     def target(self, index: Index) -> Tensor:
         return torch.from_numpy(self._stored.read("velocity", index))
+
+    def frames(self, index: Index, part: slice) -> Tensor:
+        return torch.from_numpy(self._stored.read("velocity", index, part))
 
     def start(self, index: int) -> Tensor:
         """Return the first frame as simulated, (3, *grid), float64."""

@@ -66,10 +66,14 @@ class _Windows(Source):
         """Return frames first .. last - 1 of the windows, (B, T, 3, n, n, n)."""
         flows, windows = np.divmod(self._places(index), self._per_flow)
         needed, position = np.unique(flows, return_inverse=True)
-        stored = self._stored.read("velocity", needed)
         starts = self._window * windows
-        cut = [stored[k, s + first : s + last] for k, s in zip(position, starts, strict=True)]
-        return torch.from_numpy(np.stack(cut)) if cut else torch.from_numpy(stored)[:, first:last]
+        lowest = int(starts.min()) if len(starts) else 0
+        highest = int(starts.max()) if len(starts) else 0
+        wanted = slice(lowest + first, highest + last)
+        stored = self._stored.read("velocity", needed, wanted)
+        places = starts - lowest
+        cut = [stored[k, s : s + last - first] for k, s in zip(position, places, strict=True)]
+        return torch.from_numpy(np.stack(cut)) if cut else torch.from_numpy(stored)
 
     def problem(self, index: Index) -> Problem:
         flows = self._places(index) // self._per_flow
@@ -92,6 +96,10 @@ class _Windows(Source):
 
     def target(self, index: Index) -> Tensor:
         return self._frames(index, 1, self._window + 1)
+
+    def frames(self, index: Index, part: slice) -> Tensor:
+        start, stop, _ = part.indices(self._window)
+        return self._frames(index, 1 + start, 1 + stop)
 
 
 @final

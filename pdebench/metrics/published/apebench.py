@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Metric, metric
 from pdebench.metrics import quadrature as q
 from pdebench.metrics.fields import diverged, paired, ratio
 from pdebench.problem import Problem, Solution
@@ -27,7 +27,7 @@ def _summed(name: str, apart: q.Form, size: q.Form, form: Form) -> Metric:
 
     score.__doc__ = f"APEBench's {name}, summed over channels, (B, T)."
     unit = "1" if name[0] in "ns" else "see docstring"
-    return metric(f"pdebench.published.apebench_{name}@1", unit=unit)(score)
+    return metric(f"pdebench.published.apebench_{name}@1", unit=unit, fold=EACH)(score)
 
 
 _L1 = (q.absolute_difference, q.absolute)

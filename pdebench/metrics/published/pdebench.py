@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pdebench.domain import Grid
 from pdebench.errors import Unsupported
-from pdebench.metric import Metric, metric
+from pdebench.metric import EACH, Metric, metric
 from pdebench.metrics.fields import paired
 from pdebench.problem import Problem, Solution
 
@@ -126,9 +126,8 @@ def _whole_batch(name: str, form: Callable[[Tensor, Tensor, tuple[float, ...]], 
     score.__doc__ = (
         f"PDEBench's {name} of the whole batch, repeated for each of its samples, (B, T)."
     )
-    return metric(f"pdebench.published.pdebench_{name}@1", needs=("target", "grid"), breaks=_BATCH)(
-        score
-    )
+    known = f"pdebench.published.pdebench_{name}@1"
+    return metric(known, needs=("target", "grid"), fold=EACH, breaks=_BATCH)(score)
 
 
 pdebench_rmse = _whole_batch("rmse", lambda e, y, _: rmse(e))

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pdebench.metric import Better, Metric, metric
+from pdebench.metric import EACH, Better, Fold, Metric, metric
 from pdebench.metrics.fields import paired
 from pdebench.metrics.warping import warp
 from pdebench.problem import Problem, Solution
@@ -138,22 +138,25 @@ def dtw(x: Tensor, y: Tensor, window: int = 10, normalise: bool = True) -> tuple
     return (total / x.shape[1]).sqrt().reshape(shape), distortion.reshape(shape)
 
 
-def _per_frame(
-    name: str, form: Callable[[Tensor, Tensor], Tensor], better: Better = "lower"
+def _scored(
+    name: str,
+    form: Callable[[Tensor, Tensor], Tensor],
+    better: Better = "lower",
+    fold: Fold | None = EACH,
 ) -> Metric:
     def score(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
         prediction, reference = paired(solution, target, problem)
         return form(prediction.double(), reference.double()).mean(2)
 
     score.__doc__ = f"The Well's {name}, mean over channels, (B, T) or (B, 1)."
-    return metric(f"pdebench.published.the_well_{name}@1", better=better)(score)
+    return metric(f"pdebench.published.the_well_{name}@1", better=better, fold=fold)(score)
 
 
-the_well_nmse = _per_frame("nmse", nmse)
-the_well_nrmse = _per_frame("nrmse", lambda x, y: nmse(x, y).sqrt())
-the_well_nmae = _per_frame("nmae", nmae)
-the_well_vmse = _per_frame("vmse", vmse)
-the_well_vrmse = _per_frame("vrmse", lambda x, y: vmse(x, y).sqrt())
-the_well_pearson = _per_frame("pearson", pearson, "higher")
-the_well_histogram_w1 = _per_frame("histogram_w1", histogram_w1)
-the_well_dtw = _per_frame("dtw", lambda x, y: dtw(x, y)[0])
+the_well_nmse = _scored("nmse", nmse)
+the_well_nrmse = _scored("nrmse", lambda x, y: nmse(x, y).sqrt())
+the_well_nmae = _scored("nmae", nmae)
+the_well_vmse = _scored("vmse", vmse)
+the_well_vrmse = _scored("vrmse", lambda x, y: vmse(x, y).sqrt())
+the_well_pearson = _scored("pearson", pearson, "higher")
+the_well_histogram_w1 = _scored("histogram_w1", histogram_w1, fold=None)
+the_well_dtw = _scored("dtw", lambda x, y: dtw(x, y)[0], fold=None)
