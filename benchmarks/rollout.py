@@ -1,32 +1,50 @@
-"""A rollout of 500 steps in the harness against a bare loop, and the memory of a long one.
+"""A rollout in the harness against a bare loop, scored on the fly against scored afterwards, and
+its memory at several horizons.
 
-    python benchmarks/rollout.py [--threads 1] [--rounds 5]
+    python benchmarks/rollout.py [--threads 1] [--rounds 7]
 
-The same IFactFormer-m on 12 x 17 x 12 points: `LearnedSolver.solve`, `Rollout.march`, and a loop of
-three lines that feeds the network its own output and keeps every frame. Memory is the growth of the
-process between steps 50 and 500 of `Rollout.march`.
+The same IFactFormer-m on 12 x 17 x 12 points, 500 steps. ``stream`` is the answer as the harness
+takes it, block by block, checked; ``bare`` a loop of three lines that feeds the network its own
+output and keeps every frame. ``scored`` adds the scores of turbulence/channel_evolve to each block,
+``bare_scored`` the same to the frames that the loop kept. Both members of a pair advance in turn,
+some frames each, so that drifts of the machine hit both alike. Memory: by how much the process has
+grown at most, in a process of its own for each horizon.
 """
 
 import argparse
+import json
 import os
+import resource
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import final
+from typing import Any, final
 
 import torch
 from pdebench_ifactformer.network import IFactFormer
-from report import interleaved, ratio_interval, store_result
+from report import ratio_interval, store_result
 from torch import Tensor, nn
 
+from pdebench import heap
 from pdebench.domain import Axis, Grid
 from pdebench.equations.channel_flow import ChannelFlow
+from pdebench.harness.answer import answered
 from pdebench.learning import LearnedSolver, Rollout, Sizes
 from pdebench.learning.solver import Scaled
-from pdebench.problem import Problem
+from pdebench.metrics.errors import relative_l2
+from pdebench.metrics.flow import divergence, energy_drift
+from pdebench.metrics.profiles import mean_profile_error, reynolds_stress_error, rms_profile_error
+from pdebench.metrics.walls import wall_increment_error, wall_spectrum_error
+from pdebench.problem import Problem, Solution
+from pdebench.running import Running
 
-SHAPE, STEPS = (12, 17, 12), 500
+SHAPE, STEPS, BLOCK, HORIZONS = (12, 17, 12), 500, 25, (50, 500, 2000)
+METRICS = (relative_l2, mean_profile_error, rms_profile_error, reynolds_stress_error)
+METRICS += (wall_spectrum_error, wall_increment_error, energy_drift, divergence)
+Pieces = Iterator[None]
 
 
 @final
@@ -41,75 +59,159 @@ class Given(LearnedSolver):
         raise NotImplementedError
 
 
-def question() -> Problem:
-    """Return a problem of 500 frames after one."""
+def question(steps: int) -> Problem:
+    """Return a problem of so many frames after one."""
     grid = Grid((Axis.torus(12, 3.0), Axis.chebyshev(17), Axis.torus(12, 1.0)))
     frame = torch.randn(1, 1, 3, *SHAPE, generator=torch.Generator().manual_seed(0))
-    times = torch.arange(1.0, STEPS + 1)
+    times = torch.arange(1.0, steps + 1)
     return Problem(ChannelFlow(), grid, {"velocity": frame}, times, torch.zeros(1))
 
 
-def resident() -> int:
-    """Return the bytes of memory that the process holds."""
+def network(problem: Problem) -> nn.Module:
+    """Return the network, the same every time."""
+    torch.manual_seed(0)
+    nodes = [axis.nodes for axis in problem.domain.axes]  # type: ignore[attr-defined]
+    return IFactFormer(3, 3, nodes, dim=24, heads=2, head_width=16, iterations=2).eval()
+
+
+def reference(frames: slice) -> Tensor:
+    """Return frames of a reference, made when they are read."""
+    count = frames.stop - frames.start
+    return torch.randn(1, count, 3, *SHAPE, generator=torch.Generator().manual_seed(frames.start))
+
+
+def bare(net: nn.Module, problem: Problem, kept: list[Tensor]) -> Pieces:
+    """Feed the network its own output, keep every frame; pause after every `BLOCK`."""
+    u, steps = problem.initial, len(problem.times)  # type: ignore[arg-type]
+    for start in range(0, steps, BLOCK):
+        with torch.inference_mode():
+            for _ in range(min(BLOCK, steps - start)):
+                u = net(u)
+                kept.append(u)
+        yield
+
+
+def bare_scored(net: nn.Module, problem: Problem) -> Pieces:
+    """Score the frames of the loop when all are there."""
+    kept: list[Tensor] = []
+    yield from bare(net, problem, kept)
+    answer = Solution(torch.stack(kept, 1))
+    parts = [reference(slice(n, n + BLOCK)) for n in range(0, len(kept), BLOCK)]
+    target = torch.cat(parts, 1)
+    for metric in METRICS:
+        metric(answer, target, problem)
+    yield
+
+
+def streamed(net: nn.Module, problem: Problem, scored: bool) -> Pieces:
+    """Answer as the harness does; pause after every block."""
+    running = Running(METRICS if scored else (), problem)
+    solver, frames = Given(net), reference if scored else _nothing
+    for block, target in answered(solver, problem, problem, frames, BLOCK, ()):
+        running.add(block, target)
+        yield
+    running.scores()
+    yield
+
+
+def _nothing(frames: slice, shared: Tensor = torch.zeros(1, BLOCK, 3, *SHAPE)) -> Tensor:  # noqa: B008 (a constant)
+    return shared[:, : frames.stop - frames.start]
+
+
+def in_turn(first: Pieces, second: Pieces) -> tuple[float, float]:
+    """Return the seconds of two pieces of work that advance in turn, then in reverse."""
+    work, spent, turn = [first, second], [0.0, 0.0], 0
+    going = [True, True]
+    while any(going):
+        for k in (0, 1) if turn % 2 == 0 else (1, 0):
+            began = time.perf_counter()
+            going[k] = next(work[k], work) is not work
+            spent[k] += time.perf_counter() - began
+        turn += 1
+    return spent[0], spent[1]
+
+
+def compared(
+    ours: Callable[[], Pieces], theirs: Callable[[], Pieces], rounds: int
+) -> dict[str, float]:
+    """Return the ratio of two pieces of work, the medians of both; the first round is a warm-up."""
+    pairs = [in_turn(ours(), theirs()) for _ in range(rounds + 1)][1:]
+    a, b = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    ratio, low, high = ratio_interval(a, b)
+    found = {"ratio": ratio, "low": low, "high": high, "median_s": median(a)}
+    return found | {"baseline_s": median(b), "rounds": rounds}
+
+
+def peak(kind: str, steps: int) -> int:
+    """Return by how many bytes a process of its own grows at most in one rollout, scored."""
+    command = [sys.executable, __file__, "--peak", kind, "--steps", str(steps)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(json.loads(ran.stdout))
+
+
+def grown(kind: str, steps: int) -> int:
+    """Return by how many bytes this process grows at most in one rollout, after a short one."""
+
+    def work(count: int) -> None:
+        problem = question(count)
+        net = network(problem)
+        for _ in streamed(net, problem, True) if kind == "scored" else bare_scored(net, problem):
+            pass
+
+    work(BLOCK)
+    heap.return_freed()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    before = pages * os.sysconf("SC_PAGE_SIZE")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    work(steps)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
 
 
-def growth(net: nn.Module, problem: Problem) -> int:
-    """Return by how many bytes the process grows between steps 50 and 500 of a march."""
-    start = 0
-    with torch.inference_mode():
-        for n, _ in enumerate(Rollout().march(net, problem), start=1):
-            if n == 50:
-                start = resident()
-    return resident() - start
+def check(net: nn.Module, problem: Problem) -> None:
+    """Exit where the harness and the loop do not give the same frames."""
+    kept: list[Tensor] = []
+    for _ in bare(net, problem, kept):
+        pass
+    if not torch.equal(torch.stack(kept, 1), Given(net).solve(problem).u):
+        raise SystemExit("the two rollouts differ")
 
 
 def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--peak", choices=("scored", "bare_scored"), help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, default=STEPS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    torch.manual_seed(0)
-    problem = question()
-    nodes = [axis.nodes for axis in problem.domain.axes]  # type: ignore[attr-defined]
-    net = IFactFormer(3, 3, nodes, dim=24, heads=2, head_width=16, iterations=2).eval()
-    solver = Given(net)
-
-    def bare() -> Tensor:
-        u, frames = problem.initial, []
-        with torch.inference_mode():
-            for _ in range(STEPS):
-                u = net(u)
-                frames.append(u)
-            return torch.stack(frames, 1)
-
-    def marched() -> None:
-        with torch.inference_mode():
-            for _ in Rollout().march(net, problem):
-                pass
-
-    if not torch.equal(bare(), solver.solve(problem).u):
-        raise SystemExit("the two rollouts differ")
-    work: dict[str, Callable[[], object]] = {
-        "harness": lambda: solver.solve(problem),
-        "march": marched,
-        "bare": bare,
+    heap.keep_freed()  # as in a run of the suite
+    if given.peak:
+        sys.stdout.write(json.dumps(grown(given.peak, given.steps)))
+        return
+    problem = question(STEPS)
+    net = network(problem)
+    check(net, problem)
+    rows: dict[str, Any] = {
+        "stream": compared(
+            lambda: streamed(net, problem, False), lambda: bare(net, problem, []), given.rounds
+        ),
+        "scored": compared(
+            lambda: streamed(net, problem, True), lambda: bare_scored(net, problem), given.rounds
+        ),
     }
-    times = interleaved(work, given.rounds, warmup=1)
-    rows = {}
-    for name in ("harness", "march"):
-        ratio, low, high = ratio_interval(times[name], times["bare"])
-        rows[name] = {"ratio": ratio, "low": low, "high": high, "median_s": median(times[name])}
-        sys.stdout.write(f"{name}: {ratio:.4f} x a bare loop [{low:.4f}, {high:.4f}]\n")
-    grown = growth(net, problem)
-    frame = problem.initial.nbytes
-    sys.stdout.write(f"grows by {grown} bytes in 450 steps; a frame has {frame}\n")
-    facts = {"steps": STEPS, "shape": SHAPE, "threads": given.threads}
-    memory = {"grown_bytes": grown, "frame_bytes": frame}
-    store_result("rollout", {"baseline": "bare", "rows": rows, "memory": memory, "facts": facts})
+    for name, row in rows.items():
+        sys.stdout.write(f"{name}: {row['ratio']:.4f} x [{row['low']:.4f}, {row['high']:.4f}]\n")
+    kinds = ("scored", "bare_scored")
+    memory = {kind: {str(n): peak(kind, n) for n in HORIZONS} for kind in kinds}
+    for kind, found in memory.items():
+        sys.stdout.write(f"{kind}: {found} bytes at most\n")
+    facts = {"steps": STEPS, "shape": SHAPE, "threads": given.threads, "block": BLOCK}
+    facts["frame_bytes"] = problem.initial.nbytes
+    bases = {"stream": "bare", "scored": "bare_scored"}
+    store_result(
+        "rollout", {"baselines": bases, "rows": rows, "peak_bytes": memory, "facts": facts}
+    )
 
 
 if __name__ == "__main__":

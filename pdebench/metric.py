@@ -2,6 +2,7 @@
 over samples.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, final
@@ -35,7 +36,8 @@ class Fold:
         score = finish(join(... join(part(u_1), part(u_2)) ..., part(u_n)), problem)
 
     ``part`` is the metric's function, ``problem`` the whole question. Blocks may be of any length,
-    so that part(u_1 u_2) = join(part(u_1), part(u_2)) up to round-off; ``join`` writes into neither.
+    so that part(u_1 u_2) = join(part(u_1), part(u_2)) up to round-off; ``join`` writes into
+    neither.
     """
 
     join: Callable[[State, State], State]
@@ -44,14 +46,12 @@ class Fold:
     @classmethod
     def curves(cls, finish: Callable[[State, Problem], Tensor]) -> "Fold":
         """Return the fold of tuples of (B, T, ...), one value a frame, small beside the frame."""
-        return cls(
-            lambda a, b: tuple(torch.cat(pair, 1) for pair in zip(a, b, strict=True)), finish
-        )
+        return cls(lambda *states: tuple(map(_in_turn, *states)), finish)
 
     @classmethod
     def sums(cls, finish: Callable[[State, Problem], Tensor]) -> "Fold":
         """Return the fold of tuples of sums over frames."""
-        return cls(lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True)), finish)
+        return cls(lambda *states: tuple(map(operator.add, *states)), finish)
 
     @classmethod
     def latest(cls) -> "Fold":
@@ -59,8 +59,12 @@ class Fold:
         return cls(lambda a, b: b, lambda state, problem: state)
 
 
-# The score (B, T) of a frame depends on that frame alone.
-EACH = Fold(lambda a, b: torch.cat([a, b], 1), lambda state, problem: state)
+def _in_turn(before: Tensor, after: Tensor) -> Tensor:
+    return torch.cat([before, after], 1)
+
+
+EACH = Fold(_in_turn, lambda state, problem: state)
+"""The score (B, T) of a frame depends on that frame alone."""
 
 
 Better = Literal["lower", "higher", "zero"]

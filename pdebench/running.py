@@ -1,4 +1,4 @@
-"""Scores of an answer that comes in blocks of consecutive frames, so that it is never held whole."""
+"""Scores of an answer that comes in blocks of consecutive frames and is never held whole."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace

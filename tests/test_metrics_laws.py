@@ -12,7 +12,9 @@ from pdebench.domain import Axis, Grid, Mesh, Points
 from pdebench.equation import Equation
 from pdebench.errors import DataError, Unsupported
 from pdebench.metric import Metric
+from pdebench.metrics.rollouts import final, finite_time, window
 from pdebench.problem import Problem, Solution
+from pdebench.running import Running
 
 BATCH_BOUND = ("pdebench_", "cfdbench_")  # published scores that depend on the batch, and say so
 
@@ -157,6 +159,56 @@ def test_scores_are_per_sample_finite_and_wide(name: str):
         assert values.ndim in (1, 2) and len(values) == 3
         assert values.dtype == torch.float64
         assert bool(values.isfinite().all())
+
+
+WHOLE = {"residual", "histogram_w1", "dtw_2", "dtw_10", "the_well_histogram_w1", "the_well_dtw"}
+
+
+def test_which_metrics_need_the_whole_trajectory():
+    assert {m.short for m in METRICS.values() if m.fold is None} == WHOLE
+
+
+@pytest.mark.parametrize("blocks", [(1,) * 6, (2, 3, 1), (6,)])
+@pytest.mark.parametrize("name", METRICS)
+def test_frames_that_come_block_by_block_score_as_the_whole(name: str, blocks: tuple[int, ...]):
+    """To round-off of float64; what needs the whole gets it, from a buffer that is used again."""
+    metric = METRICS[name]
+    for where in applicable(metric):
+        problem, y, solution = case(where)
+        assert solution.spread is not None
+        running, start = Running([metric], problem), 0
+        held = torch.empty_like(y[:, : max(blocks)])
+        for size in blocks:
+            part = slice(start, start + size)
+            block = held[:, :size].copy_(solution.u[:, part])
+            running.add(Solution(block, solution.spread[:, part]), y[:, part])
+            start += size
+        whole, got = metric(solution, y, problem), running.scores()[metric.short]
+        assert got.shape == whole.shape and got.dtype == whole.dtype
+        # absolute: `coverage_gap` is the difference of two numbers of order one
+        assert torch.allclose(got, whole, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["errors.nrmse", "correlation.pearson"])
+def test_derived_metrics_are_gathered_as_their_base(name: str):
+    module, _, base = name.partition(".")
+    metric = getattr(importlib.import_module(f"pdebench.metrics.{module}"), base)
+    problem, y, solution = case("torus")
+    running = Running([window(metric, 1, 5), final(metric), window(metric, 4, 9)], problem)
+    for start in (0, 2, 4):
+        running.add(Solution(solution.u[:, start : start + 2]), y[:, start : start + 2])
+    curve, found = metric(solution, y, problem), running.scores()
+    assert torch.equal(found[f"{base}_1_5"], curve[:, 1:5].mean(1))
+    assert torch.equal(found[f"{base}_final"], curve[:, -1])
+    assert running.refused == {f"{base}_4_9": "frames 4:9 of a rollout of 6 frames"}
+
+
+def test_the_time_of_a_blow_up_is_a_score():
+    problem, y, solution = case("torus")
+    u = solution.u.clone()
+    u[1, 3, 0, 2, 2] = float("inf")
+    u[2, 0] = float("nan")
+    assert finite_time(Solution(u), y, problem).tolist() == [3.0, 1.5, 0.0]
 
 
 @pytest.mark.parametrize("name", DEFAULTS)

@@ -11,7 +11,7 @@ from torch import nn
 from pdebench import Budget, Dataset, IterativeSolver, LearnedSolver, Samples, Solution, Solver
 from pdebench.errors import DataError
 from pdebench.learning import Rollout
-from pdebench.metric import metric
+from pdebench.metric import EACH, metric
 from pdebench.problem import Problem
 from pdebench.samples import InMemory
 from pdebench.testing.problems import DecayingModes
@@ -288,6 +288,13 @@ def relative_to_batch(solution, target, problem):
     return error / (error.max() + 1e-9)
 
 
+@metric("wrong.of_the_horizon@1", fold=EACH)
+def of_the_horizon(solution, target, problem):
+    """Errors over the largest of the trajectory, said to depend on their frame alone."""
+    error = (solution.u - target).flatten(2).norm(dim=2)
+    return error / (error.amax(1, keepdim=True) + 1e-9)
+
+
 @metric("wrong.upside_down@1", better="higher")
 def upside_down(solution, target, problem):
     """An error that claims to be a skill."""
@@ -317,6 +324,7 @@ METRICS = {
     "described": undescribed,
     "per sample": average,
     "samples apart": relative_to_batch,
+    "frames apart": of_the_horizon,
     "direction": upside_down,
     "inputs kept": writes,
     "repeatable": noisy,

@@ -44,7 +44,7 @@ def wall_spectra(flow: Tensor, domain: Domain) -> list[Tensor]:
 
 
 def _spectral_distance(sums: tuple[Tensor, ...], problem: Problem) -> Tensor:
-    """Return the error of spectra, summed over frames: first all predicted ones, then the others."""
+    """Return the error of spectra summed over frames: all predicted ones, then the others."""
     grid, normal = wall(problem.domain)
     weights, half = grid.axes[normal].weights, len(sums) // 2
     above = torch.zeros(len(sums[0]), dtype=torch.float64)

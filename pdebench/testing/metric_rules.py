@@ -9,6 +9,7 @@ from torch import Tensor
 from pdebench.errors import Unsupported
 from pdebench.metric import Metric
 from pdebench.problem import Problem, Solution
+from pdebench.running import Running
 from pdebench.testing.findings import Rule
 from pdebench.testing.problems import conformance_tasks
 
@@ -69,6 +70,21 @@ def _alone(scored: Scored) -> str | None:
     if torch.allclose(torch.cat(pieces), whole, rtol=_ROUND_OFF, atol=1e-6, equal_nan=True):
         return None
     return "a sample's score depends on the samples beside it"
+
+
+def _in_blocks(scored: Scored) -> str | None:
+    if scored.metric.fold is None or scored.case[0].times is None:
+        return None
+    problem, target, wrong = scored.case
+    running = Running([scored.metric], problem)
+    for part in (slice(0, 1), slice(1, None)):
+        running.add(_solution(wrong[:, part].clone()), target[:, part])
+    joined, whole = running.scores()[scored.metric.short], scored.score(wrong)
+    if joined.shape == whole.shape and torch.allclose(
+        joined, whole, rtol=_ROUND_OFF, atol=1e-6, equal_nan=True
+    ):
+        return None
+    return "its fold makes another score of two blocks of frames than of all frames at once"
 
 
 def _better(scored: Scored) -> str | None:
@@ -132,6 +148,12 @@ METRIC: tuple[Rule[Scored], ...] = (
         "a score must not depend on the batch size",
         "normalise within a sample, never over the batch",
         _alone,
+    ),
+    Rule(
+        "frames apart",
+        "long rollouts are scored while their frames come",
+        "leave out fold= where the whole trajectory is needed; else join what blocks give",
+        _in_blocks,
     ),
     Rule(
         "direction",
