@@ -1,5 +1,6 @@
 """Training: it learns, keeps the best weights, respects budgets, resumes after a kill."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pdebench.errors import ConfigError, DataError, Diverged, SolverError, Unsup
 from pdebench.learning import LearnedSolver, OneShot, Rollout, Sizes, Training
 from pdebench.learning.scaling import PerChannel, PerPoint
 from pdebench.learning.schedules import WarmupCosine
+from pdebench.learning.solver import Scaled
 from pdebench.problem import Problem
 from pdebench.samples import Samples
 from pdebench.session import Session, opened
@@ -311,3 +313,16 @@ def test_all_frames_at_once_refuses_another_horizon() -> None:
         times = torch.arange(1.0, asked + 1)
         with pytest.raises(Unsupported, match="a rollout answers any horizon"):
             form.predict(network, replace(problem, times=times))  # type: ignore[arg-type]
+
+
+def test_a_network_gets_its_own_precision_wherever_it_was_moved() -> None:
+    net = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Conv2d(1, 1, 1))
+    model = Scaled(net, None, None)
+    x = torch.zeros(1, 1, 4, 4)
+    assert model(x).dtype == torch.float32
+    net.double()
+    assert model(x).dtype == torch.float64
+    twin = copy.deepcopy(model)
+    model.float()
+    assert model(x.double()).dtype == torch.float32 and twin(x).dtype == torch.float64
+    assert Scaled(torch.nn.Identity(), None, None)(x.half()).dtype == torch.float16
