@@ -6,6 +6,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pdebench.errors import ConfigError
 from pdebench_lsm.series import trigonometric
@@ -40,9 +41,9 @@ class SpectralBlock(nn.Module):
         out = x + softmax_tokens(Q Z''^T) Z''       Q = a linear map of x
 
     Wu et al., ICML 2023 (arXiv 2301.12664), sec. 3.2-3.3. There is no scaling by 1/sqrt(d), no norm
-    and no activation. Keys, values and queries are never formed for every point: Z K^T is
-    (Z W_k) x^T up to a constant that the softmax removes, softmax(.) V = (softmax(.) x) W_v^T + b_v
-    and Q Z^T = x (Z W_q)^T + Z b_q cost points x tokens x channels, not points x channels^2.
+    and no activation. Keys are never formed: Z K^T is (Z W_k) x^T up to a constant that the softmax
+    removes. All heads share one product with the tokens, which stand on the diagonal of a matrix of
+    blocks: many small products per head cost more than the zeros.
     x: (B, *S, C), every S_a a multiple of patch[a].  Returns (B, *S, C).
 
     Args:
@@ -71,31 +72,27 @@ class SpectralBlock(nn.Module):
                 f"patches of {self.patch} points do not divide a grid of {tuple(x.shape[1:-1])}"
             )
         points = to_patches(x, self.patch)
-        answer = points + self._read(points, self._transform(self._gather(points)))
-        return from_patches(answer, x.shape[1:-1], self.patch)
+        z = self._gather(points)
+        z = z + trigonometric(z, self.weights)
+        return from_patches(self._read(points, z), x.shape[1:-1], self.patch)
 
     def _gather(self, x: Tensor) -> Tensor:
-        """(N, L, C) -> tokens (N, H, T, d)."""
+        """(N, L, C) -> tokens (N, T, C), channels h d + c."""
         heads, tokens, d = self.latent.shape
         kernel = self.encode.weight.view(heads, d, 2, -1)  # key and value alternate
-        attend = torch.einsum("htd,hdc->htc", self.latent, kernel[:, :, 0]).flatten(0, 1)
-        share = (attend @ x.mT).softmax(-1)  # (N, H T, L)
-        pooled = (share @ x).view(-1, heads, tokens, x.shape[-1])
-        value = torch.einsum("nhtc,hdc->nhtd", pooled, kernel[:, :, 1])
-        return value + self.encode.bias.view(heads, d, 2)[:, None, :, 1] + self.latent
-
-    def _transform(self, z: Tensor) -> Tensor:
-        """(N, H, T, d) -> the same shape; channel h d + c has its own series."""
-        channels = z.transpose(1, 2).flatten(2)  # (N, T, C)
-        series = trigonometric(channels, self.weights)
-        return z + series.unflatten(2, z.shape[1::2]).transpose(1, 2)
+        attend = torch.einsum("htd,hdc->thc", self.latent, kernel[:, :, 0]).flatten(0, 1)
+        share = functional.linear(x, attend).softmax(1)  # (N, L, T H)
+        bias = self.encode.bias.view(heads, d, 2)[:, :, 1]
+        value = functional.linear(x, kernel[:, :, 1].flatten(0, 1), bias.flatten())
+        mixed = (share.mT @ value).view(-1, tokens, heads, heads, d)  # each head of every head's
+        own = mixed.diagonal(dim1=2, dim2=3).mT
+        return (own + self.latent.transpose(0, 1)).flatten(2)
 
     def _read(self, x: Tensor, z: Tensor) -> Tensor:
-        """(N, L, C), (N, H, T, d) -> (N, L, C)."""
+        """(N, L, C), (N, T, C) -> (N, L, C), x included."""
         heads, tokens, d = self.latent.shape
-        kernel = self.decode.weight.view(heads, d, -1)
-        attend = torch.einsum("nhtd,hdc->nhtc", z, kernel).flatten(1, 2)
-        offset = torch.einsum("nhtd,hd->nht", z, self.decode.bias.view(heads, d)).flatten(1)
-        score = torch.baddbmm(offset.unsqueeze(1), x, attend.mT)
-        share = score.unflatten(2, (heads, tokens)).softmax(-1)  # (N, L, H, T)
-        return torch.einsum("nlht,nhtd->nlhd", share, z).flatten(2)
+        own = torch.eye(heads, dtype=z.dtype, device=z.device).unsqueeze(-1)
+        split = (z.view(-1, tokens, 1, heads, d) * own).view(len(z), tokens * heads, -1)
+        score = split @ self.decode(x).mT  # (N, T H, L)
+        share = score.view(len(z), tokens, -1).softmax(1).view_as(score)
+        return torch.baddbmm(x, share.mT, split)
