@@ -32,30 +32,33 @@ MODELS = {
     "gradient": "les_gradient",
 }
 
+_TRANSFORMS = {"rfftn": "forward", "irfftn": "inverse", "rfft": "forward", "irfft": "inverse"}
+
 
 class Recorder:
-    """Lists the batches of real transforms while it is active."""
+    """Lists the batches of real transforms while it is active, those of cut spectra, whose last
+    axis is transformed apart, included.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
-        self._saved = (torch.fft.rfftn, torch.fft.irfftn)
+        self._saved = {name: getattr(torch.fft, name) for name in _TRANSFORMS}
 
     def __enter__(self) -> "Recorder":
-        forward, inverse = self._saved
-
-        def rfftn(x, *args, **kwargs):
-            self.calls.append(("forward", math.prod(x.shape[:-3])))
-            return forward(x, *args, **kwargs)
-
-        def irfftn(x, *args, **kwargs):
-            self.calls.append(("inverse", math.prod(x.shape[:-3])))
-            return inverse(x, *args, **kwargs)
-
-        torch.fft.rfftn, torch.fft.irfftn = rfftn, irfftn
+        for name, transform in self._saved.items():
+            setattr(torch.fft, name, self._recording(transform, _TRANSFORMS[name]))
         return self
 
+    def _recording(self, transform, kind: str):
+        def recorded(x, *args, **kwargs):
+            self.calls.append((kind, math.prod(x.shape[:-3])))
+            return transform(x, *args, **kwargs)
+
+        return recorded
+
     def __exit__(self, *_: object) -> None:
-        torch.fft.rfftn, torch.fft.irfftn = self._saved
+        for name, transform in self._saved.items():
+            setattr(torch.fft, name, transform)
 
 
 def main() -> None:

@@ -2,15 +2,15 @@
 
 Fields are real with space last, (..., *S). Spectra are ``rfftn`` over the space axes, unnormalised:
 (..., *S_half), S_half = (n_1, ..., n_{d-1}, n_d // 2 + 1). Wavenumbers are in rad per unit length.
-Build one `Modes` per grid and pass it along: it is the plan, and there is no cache besides it.
+Build one `Modes` per grid and pass it along: it is the plan. `Modes.like` keeps the last two.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, wraps
 from itertools import product
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import torch
 from torch import Tensor
@@ -25,6 +25,20 @@ def torus(domain: Domain, needed_by: str) -> Grid:
         return domain
     kind = type(domain).__name__
     raise Unsupported(f"{needed_by} needs a periodic uniform grid, got a {kind} of {domain.shape}")
+
+
+_T = TypeVar("_T")
+
+
+def _table(build: Callable[["Modes"], _T]) -> "cached_property[_T]":
+    """A cached property whose tensors serve gradients wherever it is asked for first."""
+
+    @wraps(build)
+    def made(modes: "Modes") -> _T:
+        with torch.inference_mode(False):
+            return build(modes)
+
+    return cached_property(made)
 
 
 @final
@@ -54,10 +68,11 @@ class Modes:
         """Return the modes of ``shape`` points on a torus of lengths ``extent``."""
         dim = len(shape)
         axes: list[Tensor] = []
-        for axis, (num, length) in enumerate(zip(shape, extent, strict=True)):
-            frequencies = torch.fft.rfftfreq if axis == dim - 1 else torch.fft.fftfreq
-            k = frequencies(num, 1 / num, dtype=torch.float64) * (2 * math.pi / length)
-            axes.append(k.to(device, dtype).view([-1 if i == axis else 1 for i in range(dim)]))
+        with torch.inference_mode(False):
+            for axis, (num, length) in enumerate(zip(shape, extent, strict=True)):
+                frequencies = torch.fft.rfftfreq if axis == dim - 1 else torch.fft.fftfreq
+                k = frequencies(num, 1 / num, dtype=torch.float64) * (2 * math.pi / length)
+                axes.append(k.to(device, dtype).view([-1 if i == axis else 1 for i in range(dim)]))
         return cls(tuple(shape), tuple(extent), tuple(axes))
 
     @classmethod
@@ -67,25 +82,25 @@ class Modes:
         Raises Unsupported on meshes, point clouds and grids that are not a torus.
         """
         grid = torus(domain, needed_by)
-        return cls.of(grid.shape, grid.extent, field.device, field.dtype)
+        return _plan(grid.shape, grid.extent, field.device, field.dtype)
 
     @property
     def dims(self) -> tuple[int, ...]:
         """The space axes, counted from the end."""
         return tuple(range(-len(self.shape), 0))
 
-    @cached_property
+    @_table
     def square(self) -> Tensor:
         """|k|^2, the symbol of -lap, on S_half."""
         return torch.stack(torch.broadcast_tensors(*(k**2 for k in self.k))).sum(0)
 
-    @cached_property
+    @_table
     def inverse_square(self) -> Tensor:
         """1/|k|^2, zero for the mean: the inverse of -lap on fields of zero mean."""
         square = self.square
         return torch.where(square > 0, 1 / torch.where(square > 0, square, 1.0), 0.0)
 
-    @cached_property
+    @_table
     def slopes(self) -> tuple[Tensor, ...]:
         """Multipliers i k_a of the first derivatives; zero on the Nyquist mode of even axes.
 
@@ -99,12 +114,12 @@ class Modes:
             slopes.append(slope)
         return tuple(slopes)
 
-    @cached_property
+    @_table
     def slope_table(self) -> Tensor:
         """The multipliers `slopes` in one table, (d, *S_half)."""
         return torch.stack(torch.broadcast_tensors(*self.slopes))
 
-    @cached_property
+    @_table
     def adjoint(self) -> Tensor:
         """Factors c of the columns with which `inverse` of c G is the adjoint of `forward`, and
         `forward` of g, over c, that of `inverse`: the number of points where a mode of the last
@@ -115,9 +130,14 @@ class Modes:
         factors[0] *= 2
         if num % 2 == 0:
             factors[-1] *= 2
-        return factors[: self.k[-1].shape[-1]].to(self.k[-1])
+        return factors[: self.k[-1].shape[-1]].to(self.slopes[-1])  # complex, as what it multiplies
 
-    @cached_property
+    @_table
+    def adjoint_slopes(self) -> tuple[Tensor, ...]:
+        """The multipliers of the adjoint derivatives, conj(i k_a) / c with c = `adjoint`."""
+        return tuple(slope.conj() / self.adjoint for slope in self.slopes)
+
+    @_table
     def kept(self) -> Tensor:
         """Mask of the strict two-thirds rule, |k_i| L_i / 2 pi < n_i / 3 on every axis.
 
@@ -129,12 +149,12 @@ class Modes:
             parts.append(3 * index < num)
         return torch.stack(torch.broadcast_tensors(*parts)).all(0)
 
-    @cached_property
+    @_table
     def kept_slopes(self) -> tuple[Tensor, ...]:
         """The multipliers of the first derivatives, zero off the two-thirds rule's modes."""
-        return tuple(slope * self.kept for slope in self.slopes)
+        return tuple(self._ordered(slope * self.kept) for slope in self.slopes)
 
-    @cached_property
+    @_table
     def pruned(self) -> "Modes":
         """The same grid without the columns of the last axis that the two-thirds rule drops.
 
@@ -146,7 +166,7 @@ class Modes:
             return self
         return Modes(self.shape, self.extent, (*self.k[:-1], self.k[-1][..., :columns]))
 
-    @cached_property
+    @_table
     def padded(self) -> "Modes":
         """The modes of a grid with 3/2 of the points, even numbers: products do not alias there."""
         shape = tuple(2 * math.ceil(0.75 * n) for n in self.shape)
@@ -174,40 +194,77 @@ class Modes:
 
     def project(self, u: Tensor) -> Tensor:
         """Return P u for a spectrum (..., d, *S_half), P = I - k k^T / |k|^2 (Leray)."""
+        if u.requires_grad and torch.is_grad_enabled():
+            return _Projection.apply(u, self)  # type: ignore[no-any-return]
         channel = -len(self.shape) - 1
-        parts = u.unbind(channel)
-        divergence = self.slopes[0] * parts[0]
-        for slope, part in zip(self.slopes[1:], parts[1:], strict=True):
-            divergence = divergence + slope * part
-        potential = divergence * self._inverse_slope  # -lap p = div u
-        moved = [torch.addcmul(part, slope, potential)
-                 for part, slope in zip(parts, self.slopes, strict=True)]  # fmt: skip
-        return torch.stack(moved, channel)
+        potential = self.divergence(u).mul_(self._inverse_slope)  # -lap p = div u
+        moved = torch.empty_like(u)
+        parts = zip(u.unbind(channel), self.slopes, moved.unbind(channel), strict=True)
+        for part, slope, out in parts:
+            torch.addcmul(part, slope, potential, out=out)
+        return moved
 
-    @cached_property
+    def divergence(self, u: Tensor) -> Tensor:
+        """Return the spectrum of div u (..., *S_half) of a spectrum (..., d, *S_half)."""
+        parts = u.unbind(-len(self.shape) - 1)
+        total = self.slopes[0] * parts[0]
+        for slope, part in zip(self.slopes[1:], parts[1:], strict=True):
+            total = total.addcmul_(slope, part)
+        return total
+
+    @_table
     def _inverse_slope(self) -> Tensor:
         """1/|k|^2 without Nyquist components: a projection then leaves no discrete divergence."""
         parts = torch.broadcast_tensors(*(slope.abs().square() for slope in self.slopes))
         square = torch.stack(parts).sum(0)
-        return torch.where(square > 0, 1 / torch.where(square > 0, square, 1.0), 0.0)
+        inverse = torch.where(square > 0, 1 / torch.where(square > 0, square, 1.0), 0.0)
+        return self._ordered(inverse.to(self.slopes[0]))
+
+    def _ordered(self, table: Tensor) -> Tensor:
+        """Return a table over S_half with its axes in memory as `forward` leaves those of spectra:
+        the last one first where it ends early.
+        """
+        if self.k[-1].shape[-1] == self.shape[-1] // 2 + 1:
+            return table
+        return table.movedim(-1, 0).contiguous().movedim(0, -1)
+
+
+_plan = lru_cache(maxsize=2)(Modes.of)  # losses ask for the same plan at every step
 
 
 class _Forward(torch.autograd.Function):
     """The spectrum of a real field whose gradient is one transform back to real numbers.
 
     <G, F x> = <F^{-1}(c G), x> with c = `Modes.adjoint`. PyTorch fills the half spectrum up
-    with zeros and transforms complex numbers, at twice the cost.
+    with zeros and transforms complex numbers, at twice the cost. The spectrum has its last axis
+    first in memory, so that transforms back of what is made of it need not sort theirs.
     """
 
     @staticmethod
     def forward(ctx: Any, field: Tensor, modes: Modes) -> Tensor:
         ctx.modes = modes
-        return modes.forward(field)
+        columns = modes.k[-1].shape[-1]
+        return torch.fft.fftn(torch.fft.rfft(field)[..., :columns], dim=modes.dims[:-1])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         modes: Modes = ctx.modes
-        return modes.inverse(grads[0] * modes.adjoint), None
+        rows = torch.fft.ifftn(grads[0], dim=modes.dims[:-1])
+        return torch.fft.irfft(rows * modes.adjoint, n=modes.shape[-1]), None
+
+
+class _Projection(torch.autograd.Function):
+    """The projection, real and symmetric at every mode: its own gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, modes: Modes) -> Tensor:
+        ctx.modes = modes
+        return modes.project(u)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        modes: Modes = ctx.modes
+        return modes.project(grads[0]), None
 
 
 def derivative(field: Tensor, axis: int, modes: Modes) -> Tensor:

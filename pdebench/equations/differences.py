@@ -1,6 +1,6 @@
 """Time differences of equally spaced frames, compared with the rates an equation gives."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -28,15 +28,41 @@ def defects(frames: Tensor, rates: Tensor, step: float, scheme: Scheme) -> Tenso
     ``rates`` are N(u) at the T - 2 interior frames for central, at all T for the others.
     Returns (B, T - 2, ...), (B, T, ...), (B, T - 1, ...).
     """
+    _, changes = differences(frames, step, scheme)
+    if scheme == "crank_nicolson":
+        return changes - (rates[:, 1:] + rates[:, :-1]) / 2
+    return changes - rates
+
+
+def differences(frames: Tensor, step: float, scheme: Scheme) -> tuple[Tensor, Tensor]:
+    """Return the frames at which `defects` asks for rates, and du/dt of the scheme."""
     if frames.shape[1] < 3:
         raise Unsupported(f"time differences need three frames, got {frames.shape[1]}")
     if scheme == "crank_nicolson":
-        return frames.diff(dim=1) / step - (rates[:, 1:] + rates[:, :-1]) / 2
-    inner = (frames[:, 2:] - frames[:, :-2]) / (2 * step)
+        return frames, frames.diff(dim=1) / step
+    inner, changes = _Central.apply(frames, step)  # pyright: ignore[reportGeneralTypeIssues]
     if scheme == "central":
-        return inner - rates
-    ends = frames.diff(dim=1) / step
-    return torch.cat([ends[:, :1], inner, ends[:, -1:]], dim=1) - rates
+        return inner, changes
+    first, last = frames[:, 1:2] - frames[:, :1], frames[:, -1:] - frames[:, -2:-1]
+    return frames, torch.cat([first / step, changes, last / step], dim=1)
+
+
+class _Central(torch.autograd.Function):
+    """Interior frames and their central differences, with one array for the gradient of both."""
+
+    @staticmethod
+    def forward(ctx: Any, frames: Tensor, step: float) -> tuple[Tensor, Tensor]:
+        ctx.step = step
+        return frames[:, 1:-1], (frames[:, 2:] - frames[:, :-2]).div_(2 * step)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        inner, changes = grads
+        zero = torch.zeros_like(inner[:, :1])
+        found = torch.cat([zero, inner, zero], dim=1)
+        found[:, 2:].add_(changes, alpha=0.5 / ctx.step)
+        found[:, :-2].sub_(changes, alpha=0.5 / ctx.step)
+        return found, None
 
 
 def frame_step(problem: Problem) -> float:

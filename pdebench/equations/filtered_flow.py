@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from pdebench.equation import Equation
 from pdebench.equations import tensors
 from pdebench.equations.closures import Closure, NoClosure
-from pdebench.equations.differences import Scheme, check_scheme, defects, frame_step
+from pdebench.equations.differences import Scheme, check_scheme, differences, frame_step
 from pdebench.equations.forcing import Forcing
+from pdebench.equations.imbalance import imbalance
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Problem
 from pdebench.spectral import Modes, resample_spectrum, torus
@@ -74,12 +75,24 @@ class FilteredNavierStokes(Equation):
         field of u_hat where it is at hand; damping, time: nu |k|^2 and s, for forces that need
         them.
         """
+        return _widened(self._rate(u_hat, modes, force, u, damping, time), modes)
+
+    def _rate(
+        self,
+        u_hat: Tensor,
+        modes: Modes,
+        force: Tensor | None = None,
+        u: Tensor | None = None,
+        damping: Tensor | None = None,
+        time: float | None = None,
+    ) -> Tensor:
+        """Return `advance` without its last columns where those are zero."""
         cut, kept = modes, None
         if self.dealias == "two_thirds":
             cut, kept = modes.pruned, modes.pruned.kept_slopes
         rate = tensors.stress_divergence(self._flux(u_hat, u, modes, cut), cut, kept).neg_()
         if force is None and self.forcing is None:
-            return _widened(cut.project(rate), modes)
+            return cut.project(rate)
         rate = _widened(rate, modes)
         if force is not None:
             rate = rate + modes.forward(force)
@@ -95,9 +108,7 @@ class FilteredNavierStokes(Equation):
         fine = modes.padded if pad else modes
         v_hat = resample_spectrum(u_hat, modes.shape, fine.shape) if pad else u_hat
         v = fine.inverse(v_hat) if pad or u is None else u
-        total = tensors.products(v, fine)
-        tau = self.closure.stress(v, v_hat, fine)
-        total = total if tau is None else total.add_(tau)
+        total = tensors.products(v, fine, self.closure.stress(v, v_hat, fine))
         if pad:
             return resample_spectrum(fine.forward(total), fine.shape, modes.shape)
         return cut.forward(total)
@@ -119,7 +130,7 @@ class FilteredNavierStokes(Equation):
 
     def divergence(self, u: Tensor, modes: Modes) -> Tensor:
         """Return div u (..., *S), 1/s."""
-        return modes.inverse(_divergence(modes.forward(u), modes))
+        return modes.inverse(modes.divergence(modes.forward(u)))
 
     def residual(self, u: Tensor, problem: Problem) -> Tensor:
         """Return momentum and continuity at the frames of the scheme, initial frame included.
@@ -136,15 +147,15 @@ class FilteredNavierStokes(Equation):
         modes = Modes.like(u, grid)
         frames = torch.cat([problem.initial.to(u).unsqueeze(1), u], dim=1)
         nu = _viscosity(problem).to(u).view(-1, *(1,) * (grid.dim + 2))
-        used = frames[:, 1:-1] if self.scheme == "central" else frames
+        used, change = differences(frames, step, self.scheme)
         u_hat = modes.forward(used)
         damping = nu * modes.square
-        rate = self.advance(u_hat, modes, u=used, damping=damping) - damping * u_hat
-        found = defects(frames, modes.inverse(rate), step, self.scheme)
-        divergence = modes.inverse(_divergence(u_hat, modes)).unsqueeze(2)
-        if self.scheme == "crank_nicolson":
-            divergence = divergence[:, 1:]
-        return torch.cat([found, divergence], dim=2)
+        rate = self._rate(u_hat, modes, u=used, damping=damping)
+        if self.scheme != "crank_nicolson":
+            return imbalance(u_hat, rate, damping, change, modes)
+        found = imbalance(u_hat, rate, damping, None, modes)
+        momentum = change + (found[:, 1:, :-1] + found[:, :-1, :-1]) / 2
+        return torch.cat([momentum, found[:, 1:, -1:]], dim=2)
 
     def symbol(self, wavenumbers: tuple[Tensor, ...]) -> Tensor:
         """Return -|k|^2, the symbol of lap."""
@@ -158,14 +169,6 @@ def _widened(spectrum: Tensor, modes: Modes) -> Tensor:
     """Return a spectrum with zeros in the columns of ``modes`` that it lacks."""
     missing = modes.k[-1].shape[-1] - spectrum.shape[-1]
     return nn.functional.pad(spectrum, (0, missing)) if missing else spectrum
-
-
-def _divergence(u_hat: Tensor, modes: Modes) -> Tensor:
-    parts = tensors.parts(u_hat, modes)
-    total = modes.slopes[0] * parts[0]
-    for slope, part in zip(modes.slopes[1:], parts[1:], strict=True):
-        total = total + slope * part
-    return total
 
 
 def _viscosity(problem: Problem) -> Tensor:

@@ -4,6 +4,7 @@ A velocity is (..., d, *S). A symmetric tensor is packed, (..., P, *S) with P = 
 entries in the order of `pairs`: 00, 01, 02, 11, 12, 22 in three dimensions.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -38,6 +39,20 @@ def unpacked(tensor: Tensor, modes: Modes) -> Tensor:
     return torch.stack(rows, -dim - 2)
 
 
+def blank(like: Tensor, count: int, modes: Modes) -> Tensor:
+    """Return memory for (..., count, *S), with the space axes in the order that ``like`` has them:
+    as they stand, or the last one first, as transforms over the others leave it.
+    """
+    dim = len(modes.shape)
+    shape = (*like.shape[: -dim - 1], count, *like.shape[-dim:])
+    if like.stride(-1) == 1:
+        return like.new_empty(shape)
+    order = (*shape[:-dim], shape[-1], *shape[-dim:-1])
+    strides = [math.prod(order[axis + 1 :]) for axis in range(len(order))]
+    strides.append(strides.pop(-dim))
+    return like.new_empty_strided(shape, strides)
+
+
 def contracted(a: Tensor, b: Tensor, modes: Modes) -> Tensor:
     """Return a_ij b_ij (..., *S) of two packed tensors."""
     dim = len(modes.shape)
@@ -50,37 +65,65 @@ def contracted(a: Tensor, b: Tensor, modes: Modes) -> Tensor:
     return total
 
 
-def products(u: Tensor, modes: Modes) -> Tensor:
-    """Return u_i u_j, packed, (..., P, *S)."""
+def products(u: Tensor, modes: Modes, plus: Tensor | None = None) -> Tensor:
+    """Return u_i u_j, packed, (..., P, *S), and a packed tensor ``plus`` in the same pass."""
     if u.requires_grad and torch.is_grad_enabled():
-        return _Products.apply(u, modes)  # type: ignore[no-any-return]
-    u_ = parts(u, modes)
-    channel = -len(modes.shape) - 1
-    rows = [one.unsqueeze(channel) * u.narrow(channel, i, len(u_) - i) for i, one in enumerate(u_)]
-    return torch.cat(rows, channel)
+        return _Products.apply(u, modes, plus)  # type: ignore[no-any-return]
+    u_, added = parts(u, modes), None if plus is None else parts(plus, modes)
+    out = blank(u, len(pairs(len(u_))), modes)
+    for p, ((i, j), entry) in enumerate(zip(pairs(len(u_)), parts(out, modes), strict=True)):
+        if added is None:
+            torch.mul(u_[i], u_[j], out=entry)
+        else:
+            torch.addcmul(added[p], u_[i], u_[j], out=entry)
+    return out
 
 
 class _Products(torch.autograd.Function):
     """`products`, whose gradient is  sum_j w_ij G_ij u_j,  w_ii = 2, else 1."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, modes: Modes) -> Tensor:
+    def forward(ctx: Any, u: Tensor, modes: Modes, plus: Tensor | None) -> Tensor:
         ctx.save_for_backward(u)
-        ctx.modes = modes
-        return products(u, modes)
+        ctx.modes, ctx.alone = modes, plus is None
+        return products(u, modes, plus)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        modes: Modes = ctx.modes
-        u_ = parts(ctx.saved_tensors[0], modes)
-        found = dict(zip(pairs(len(u_)), parts(grads[0], modes), strict=True))
-        rows: list[Tensor] = []
-        for i in range(len(u_)):
-            row = 2 * found[i, i] * u_[i]
-            for j in set(range(len(u_))) - {i}:
-                row = torch.addcmul(row, found[min(i, j), max(i, j)], u_[j])
-            rows.append(row)
-        return packed(rows, modes), None
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None, Tensor | None]:
+        (u,) = ctx.saved_tensors
+        rows = _rows(grads[0], parts(u, ctx.modes), ctx.modes, diagonal=2)
+        return rows, None, None if ctx.alone else grads[0]
+
+
+def _rows(tensor: Tensor, b: tuple[Tensor, ...], modes: Modes, diagonal: float = 1) -> Tensor:
+    """Return sum_j w_ij A_ij b_j (..., d, *S) of a packed A, w_ii = ``diagonal``, else 1."""
+    dim = len(modes.shape)
+    found = dict(zip(pairs(dim), parts(tensor, modes), strict=True))
+    out = blank(tensor, dim, modes)
+    for i, row in enumerate(parts(out, modes)):
+        for n, j in enumerate(sorted(range(dim), key=lambda j: j == i)):  # the diagonal last
+            entry = found[min(i, j), max(i, j)]
+            if n == 0:
+                torch.mul(entry, b[j], out=row)
+            else:
+                row.addcmul_(entry, b[j], value=diagonal if i == j else 1)
+    return out
+
+
+def _sums(vector: Tensor, factors: tuple[Tensor, ...], modes: Modes, rest: float = 1) -> Tensor:
+    """Return w_ij (a_i b_j + a_j b_i), packed, once where i = j; w_ij ``rest`` elsewhere."""
+    a = parts(vector, modes)
+    out = blank(vector, len(pairs(len(a))), modes)
+    b = factors if rest == 1 else tuple(rest * factor for factor in factors)
+    for (i, j), entry in zip(pairs(len(a)), parts(out, modes), strict=True):
+        if i == j:
+            torch.mul(a[i], factors[i], out=entry)
+        else:
+            torch.mul(a[i], b[j], out=entry).addcmul_(a[j], b[i])
+    return out
 
 
 def gradient(u_hat: Tensor, modes: Modes) -> Tensor:
@@ -92,16 +135,7 @@ def strain(u_hat: Tensor, modes: Modes) -> Tensor:
     """Return S_ij = (d_i u_j + d_j u_i) / 2, packed, of a spectrum (..., d, *S_half)."""
     if u_hat.requires_grad and torch.is_grad_enabled():
         return _Strain.apply(u_hat, modes)  # type: ignore[no-any-return]
-    u_, k = parts(u_hat, modes), modes.slopes
-    return modes.inverse(
-        packed(
-            [
-                k[i] * u_[i] if i == j else torch.addcmul(0.5 * k[i] * u_[j], 0.5 * k[j], u_[i])
-                for i, j in pairs(len(u_))
-            ],
-            modes,
-        )
-    )
+    return modes.inverse(_sums(u_hat, modes.slopes, modes, rest=0.5))
 
 
 class _Strain(torch.autograd.Function):
@@ -117,18 +151,11 @@ class _Strain(torch.autograd.Function):
         return strain(u_hat, modes)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         modes: Modes = ctx.modes
-        dim = len(modes.shape)
-        found = dict(zip(pairs(dim), parts(modes.forward(grads[0]), modes), strict=True))
-        k = [slope.conj().resolve_conj() / modes.adjoint for slope in modes.slopes]
-        rows: list[Tensor] = []
-        for i in range(dim):
-            row = k[i] * found[i, i]
-            for j in set(range(dim)) - {i}:
-                row = torch.addcmul(row, k[j], found[min(i, j), max(i, j)], value=0.5)
-            rows.append(row)
-        return packed(rows, modes), None
+        half = tuple(0.5 * k for k in modes.adjoint_slopes)
+        return _rows(modes.forward(grads[0]), half, modes, diagonal=2), None
 
 
 def magnitude(s: Tensor, modes: Modes) -> Tensor:
@@ -141,7 +168,8 @@ def sized(s: Tensor, modes: Modes, scale: float = 1.0) -> Tensor:
     """Return scale |S| S_ij, packed, of a packed S; its gradient is zero, not NaN, where S is."""
     if s.requires_grad and torch.is_grad_enabled():
         return _Sized.apply(s, modes, scale)  # type: ignore[no-any-return]
-    return (scale * magnitude(s, modes)).unsqueeze(-len(modes.shape) - 1) * s
+    size = contracted(s, s, modes).sqrt_().mul_(math.sqrt(2) * scale)
+    return size.unsqueeze(-len(modes.shape) - 1) * s
 
 
 class _Sized(torch.autograd.Function):
@@ -151,7 +179,7 @@ class _Sized(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, s: Tensor, modes: Modes, scale: float) -> Tensor:
-        size = scale * magnitude(s, modes)
+        size = contracted(s, s, modes).sqrt_().mul_(math.sqrt(2) * scale)
         ctx.save_for_backward(s, size)
         ctx.modes, ctx.scale = modes, scale
         return size.unsqueeze(-len(modes.shape) - 1) * s
@@ -162,17 +190,17 @@ class _Sized(torch.autograd.Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor, None, None]:
         s, size = ctx.saved_tensors
-        dim = len(ctx.modes.shape)
-        entries = list(zip(parts(grads[0], ctx.modes), parts(s, ctx.modes), strict=True))
+        modes: Modes = ctx.modes
+        entries = list(zip(parts(grads[0], modes), parts(s, modes), strict=True))
         along = entries[0][0] * entries[0][1]
         for g, entry in entries[1:]:
-            along = along.addcmul_(g, entry)
-        along = torch.where(size == 0, 0.0, along.mul_(2 * ctx.scale**2) / size)
-        rows = [
-            torch.addcmul(size * g, along, entry, value=1 if i == j else 2)
-            for (i, j), (g, entry) in zip(pairs(dim), entries, strict=True)
-        ]
-        return packed(rows, ctx.modes), None, None
+            along.addcmul_(g, entry)
+        along.mul_(2 * ctx.scale**2).div_(size).nan_to_num_(0.0)  # 0 / 0 at rest
+        out = size.unsqueeze(-len(modes.shape) - 1) * grads[0]
+        rows = zip(pairs(len(modes.shape)), parts(out, modes), parts(s, modes), strict=True)
+        for (i, j), row, entry in rows:
+            row.addcmul_(along, entry, value=1 if i == j else 2)
+        return out, None, None
 
 
 def stress_divergence(
@@ -185,15 +213,7 @@ def stress_divergence(
     k = modes.slopes if slopes is None else slopes
     if tau_hat.requires_grad and torch.is_grad_enabled():
         return _StressDivergence.apply(tau_hat, modes, k)  # type: ignore[no-any-return]
-    dim = len(modes.shape)
-    found = dict(zip(pairs(dim), parts(tau_hat, modes), strict=True))
-    rows: list[Tensor] = []
-    for i in range(dim):
-        row = k[0] * found[0, i]
-        for j in range(1, dim):
-            row = torch.addcmul(row, k[j], found[min(i, j), max(i, j)])
-        rows.append(row)
-    return packed(rows, modes)
+    return _rows(tau_hat, k, modes)
 
 
 class _StressDivergence(torch.autograd.Function):
@@ -205,10 +225,7 @@ class _StressDivergence(torch.autograd.Function):
         return stress_divergence(tau_hat, modes, slopes)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        g, k = parts(grads[0], ctx.modes), [slope.conj().resolve_conj() for slope in ctx.slopes]
-        entries = [
-            k[i] * g[i] if i == j else torch.addcmul(k[j] * g[i], k[i], g[j])
-            for i, j in pairs(len(g))
-        ]
-        return packed(entries, ctx.modes), None, None
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        k = tuple(slope.conj().resolve_conj() for slope in ctx.slopes)
+        return _sums(grads[0], k, ctx.modes), None, None

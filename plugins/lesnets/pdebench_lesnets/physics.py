@@ -3,10 +3,11 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from pdebench.domain import Grid
 from pdebench.equation import Equation
@@ -15,6 +16,22 @@ from pdebench.equations.filtered_flow import FilteredNavierStokes
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Problem
 from pdebench_lesnets.released import Program
+
+
+class _Squares(torch.autograd.Function):
+    """sum w R^2, which keeps w R for its gradient 2 w R. w broadcasts against R."""
+
+    @staticmethod
+    def forward(ctx: Any, found: Tensor, weights: Tensor) -> Tensor:
+        weighted = found * weights
+        ctx.save_for_backward(weighted)
+        return torch.dot(weighted.flatten(), found.flatten())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (weighted,) = ctx.saved_tensors
+        return weighted * (2 * grads[0]), None
 
 
 @final
@@ -121,8 +138,11 @@ class Physics:
         if self._program is not None:
             return self._released(self._single(u), problem)
         found = self.residual(u, problem, coefficient)
-        means = found.square().transpose(1, 2).flatten(2).mean((0, 2))
-        return means.sum() if self.channels is None else means @ means.new_tensor(self.channels)
+        weights = found.new_ones(found.shape[2])
+        if self.channels is not None:
+            weights = found.new_tensor(self.channels)
+        weights = weights * (found.shape[2] / found.numel())
+        return _Squares.apply(found, weights.view(-1, *(1,) * (found.ndim - 3)))  # type: ignore[no-any-return]
 
     def _released(self, u: Tensor, problem: Problem) -> Tensor:
         domain, nu, times = problem.domain, problem.parameters["viscosity"], problem.times
