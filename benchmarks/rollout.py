@@ -95,7 +95,8 @@ def bare_scored(net: nn.Module, problem: Problem) -> Pieces:
     kept: list[Tensor] = []
     yield from bare(net, problem, kept)
     answer = Solution(torch.stack(kept, 1))
-    parts = [reference(slice(n, n + BLOCK)) for n in range(0, len(kept), BLOCK)]
+    starts = range(0, len(kept), BLOCK)
+    parts = [reference(slice(n, min(n + BLOCK, len(kept)))) for n in starts]
     target = torch.cat(parts, 1)
     for metric in METRICS:
         metric(answer, target, problem)

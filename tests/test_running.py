@@ -1,5 +1,6 @@
 """Rollouts scored while their frames come: the same records, blow-up in the middle, flat memory."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -168,6 +169,20 @@ def test_scores_of_a_stream_without_the_harness() -> None:
     for metric in METRICS:
         whole = metric(solver.solve(problem), samples.target, problem)
         assert torch.allclose(found[metric.short], whole, rtol=1e-12, atol=1e-15)
+
+
+def test_the_code_of_the_documents_scores_a_stream() -> None:
+    """docs/rollouts.md: a metric of one's own, gathered from blocks of 32 of 38 frames."""
+    text = (Path(__file__).parents[1] / "docs" / "rollouts.md").read_text()
+    samples = Evolve(history=2).ask(Samples(Decaying(40)))
+    names = {"samples": samples, "solver": Given(Factor())}
+    for code in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(code, names)
+    factor = (0.98 / 0.99) ** torch.arange(1.0, 39.0, dtype=torch.float64)
+    size = 0.99 ** torch.arange(1.0, 39.0, dtype=torch.float64)
+    expected = float(((1 - factor) * size).sum() / size.sum())
+    got = names["scores"]["mean_field_error"]
+    assert torch.allclose(got, torch.full_like(got, expected), rtol=1e-4)  # powers in float32
 
 
 class Wrong(Solver):
