@@ -36,7 +36,7 @@ class Scaled(nn.Module):
         super().__init__()
         self.network, self.inputs, self.outputs = network, inputs, outputs
         # Where a weight is, once: the walk to it costs a percent of a small rollout's step.
-        self._weight = next(
+        self._weight: tuple[Any, str] | None = next(
             (
                 (owner._parameters, name)
                 for owner in network.modules()

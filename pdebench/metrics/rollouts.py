@@ -111,8 +111,9 @@ def valid_time(threshold: float = 0.5) -> Metric:
 
     name = f"pdebench.valid_time_{label(threshold)}@1"
     part.__doc__ = f"Time until the normalised error first reaches {threshold:g}, (B,), s."
-    fold, needs = Fold.curves(finish), ("target", "times")
-    return metric(name, unit="s", better="higher", needs=needs, fold=fold)(part)
+    return metric(
+        name, unit="s", better="higher", needs=("target", "times"), fold=Fold.curves(finish)
+    )(part)
 
 
 def _finite(solution: Solution, target: Tensor, problem: Problem) -> tuple[Tensor]:
