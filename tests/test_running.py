@@ -227,7 +227,7 @@ import importlib.util, pathlib, re, sys
 spec = importlib.util.spec_from_file_location("test_running", sys.argv[1])
 tests = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tests)
-for frames in (50, 50, 1500):
+for frames in (50, 50, 4000):
     tests.outcome(tests.Given(tests.Factor()), frames, 10)
     status = pathlib.Path("/proc/self/status").read_text()
     print(*re.findall(r"VmHWM:\\s+(\\d+) kB", status))  # of this process alone, unlike ru_maxrss
@@ -236,8 +236,9 @@ for frames in (50, 50, 1500):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells it")
 def test_memory_does_not_grow_with_the_horizon() -> None:
-    """Of 1500 frames, 24 MB of answers and as many of references, 1 MB more is held than of 50."""
+    """Of 4000 frames, 66 MB of answers and as many of references, less than a tenth of one is held
+    beyond what 50 take: the allocator alone moves the peak by some 3 MB from run to run."""
     command = [sys.executable, "-c", MEMORY, __file__]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     _, short, long = map(int, ran.stdout.split())
-    assert (long - short) * 1024 < 0.1 * 1500 * BATCH * N * N * 4
+    assert (long - short) * 1024 < 0.1 * 4000 * BATCH * N * N * 4
