@@ -52,6 +52,14 @@ def _channel(side: int) -> Grid:
     return Grid((Axis.torus(side, 6.0), Axis.chebyshev(side + 1), Axis.torus(side, 3.0)))
 
 
+def _line(side: int) -> Grid:
+    return Grid((Axis.interval(side),))
+
+
+def _ring(side: int) -> Grid:
+    return Grid.torus((side,))
+
+
 def _square(side: int) -> Grid:
     return Grid((Axis.interval(side), Axis.interval(side)))
 
@@ -63,6 +71,9 @@ def _torus(side: int) -> Grid:
 # name -> (domain of a side, its dimension, names of the fields, frames)
 Case = tuple[Callable[[int], Grid], int, tuple[str, ...], int | None]
 CASES: dict[str, Case] = {
+    "ring": (_ring, 1, ("u",), None),
+    "line": (_line, 1, ("u",), None),
+    "ring rollout": (_ring, 1, ("u",), 4),
     "torus": (_torus, 2, ("u",), None),
     "square": (_square, 2, ("u",), None),
     "rollout": (_torus, 2, ("vorticity",), 4),

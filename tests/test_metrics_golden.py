@@ -4,8 +4,10 @@ adapter.
 
 import numpy as np
 import pytest
+import torch
 
 from pdebench.errors import DataError
+from pdebench.metrics.published import pdebench
 from pdebench.metrics.reference import evaluate
 from pdebench.testing import golden
 
@@ -46,6 +48,27 @@ def test_pdebench_band_means_follow_the_plain_sum(space: tuple[int, ...]):
     expected = np.stack(bands).transpose(2, 0, 1)
     # the same float64 sums in another order
     np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("space", [(33,), (18, 24), (9, 8, 11)])
+def test_pdebench_scores_together_are_those_apart(space: tuple[int, ...]):
+    generator = torch.Generator().manual_seed(0)
+    last = torch.randn(5, *space, 4, 2, dtype=torch.float64, generator=generator)
+    target = last.movedim((-2, -1), (1, 2))  # a view, as of an array with time and channel last
+    error = 0.1 * torch.randn(target.shape, dtype=torch.float64, generator=generator)
+    found = pdebench.scores(target + error, target, low=1, high=3)
+    apart = {
+        "rmse": pdebench.rmse(error),
+        "nrmse": pdebench.nrmse(error, target),
+        "crmse": pdebench.crmse(error),
+        "max": pdebench.maximum(error),
+        "brmse": pdebench.brmse(error),
+        "frmse": pdebench.frmse(error, low=1, high=3),
+    }
+    assert found.keys() == apart.keys()
+    for name, value in apart.items():
+        # (target + error) - target loses digits of the error
+        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-14)
 
 
 def test_pdebench_default_options_are_those_of_the_program():

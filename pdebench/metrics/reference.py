@@ -14,6 +14,15 @@ from pdebench.metrics.published import the_well as w
 
 Array = NDArray[Any]
 
+_NAMES = {  # of our scores in the recorded archives
+    "rmse": "RMSE",
+    "nrmse": "nRMSE",
+    "crmse": "cRMSE",
+    "max": "maxE",
+    "brmse": "bRMSE",
+    "frmse": "fRMSE",
+}
+
 
 def evaluate(meta: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Array]:
     """Return every score of every case ``<case>/pred``, ``<case>/target`` under ``<case>/<score>``.
@@ -58,15 +67,8 @@ def _pdebench(prediction: Tensor, target: Tensor, options: dict[str, Any]) -> di
     options.pop("if_mean", None)
     if options:
         raise DataError(f"unknown arguments of metric_func: {sorted(options)}")
-    error, kept = (prediction - target)[:, start:], target[:, start:]
-    scores = {
-        "RMSE": p.rmse(error),
-        "nRMSE": p.nrmse(error, kept),
-        "cRMSE": p.crmse(error),
-        "maxE": p.maximum(error),
-        "bRMSE": p.brmse(error),
-        "fRMSE": p.frmse(error, extent, low, high),
-    }
+    found = p.scores(prediction[:, start:], target[:, start:], extent, low, high)
+    scores = {_NAMES[key]: value for key, value in found.items()}
     means = {key: value.mean((0, 2) if key == "fRMSE" else None) for key, value in scores.items()}
     norms = [torch.linalg.vector_norm(v.flatten(1), dim=1) for v in (prediction - target, target)]
     relative = (norms[0] / (norms[1] + 1e-20)).mean()  # the program's guard
