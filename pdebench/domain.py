@@ -38,13 +38,16 @@ class Axis:
                 "expected two vectors of one length"
             )
 
-    @property
+    @cached_property
     def uniform(self) -> bool:
         """Whether the nodes are equally spaced (to 1e-9 of the length, round-off of float64
         constructions).
         """
         steps = self.nodes.diff()
-        return len(steps) == 0 or float((steps - steps[0]).abs().max()) <= 1e-9 * self.length
+        if len(steps) == 0:
+            return True
+        first, low, high = map(float, (steps[0], *steps.aminmax()))
+        return max(high - first, first - low) <= 1e-9 * self.length
 
     @classmethod
     def torus(cls, num: int, length: float = 1.0, start: float = 0.0) -> "Axis":

@@ -22,6 +22,7 @@ from pdebench.metrics import (
     symmetric,
     uncertainty,
 )
+from pdebench.metrics.quadrature import BLOCK
 from pdebench.problem import Problem, Solution
 
 
@@ -187,6 +188,41 @@ def test_spectral_scores_do_not_change_when_the_grid_is_refined(metric: Metric):
     coarse, fine = (float(metric(s, y, p).sum()) for p, y, s in (waves(32), waves(80)))
     # transforms of float64 fields
     assert coarse == pytest.approx(fine, rel=1e-10, abs=1e-12)
+
+
+LONG = {
+    "torus": lambda num: Grid.torus((num,)),
+    "interval": lambda num: Grid((Axis.interval(num),)),
+}
+
+
+@pytest.mark.parametrize("where", LONG)
+@pytest.mark.parametrize("num", [BLOCK + 2, 2 * BLOCK + 7])
+def test_long_lines_score_like_short_ones(where: str, num: int):
+    """Lines beyond a block take other transforms and differences by parts: the same numbers."""
+    metrics = [sobolev.h1_rmse, sobolev.h1_nrmse]
+    if where == "torus":
+        metrics += [fourier.frmse_low, fourier.frmse_mid, spectra.spectrum_error]
+    scores = []
+    for n in (4001, num):
+        domain = LONG[where](n)
+        x = 2 * math.pi * domain.axes[0].nodes
+        y = (torch.sin(x) + 0.3 * torch.cos(7 * x))[None, None]
+        error = (0.1 * torch.cos(3 * x + 1) + 0.05 * torch.sin(7 * x))[None, None]
+        problem = Problem(Velocity(), domain, {"a": y})
+        scores.append([float(m(Solution(y + error), y, problem)) for m in metrics])
+    # spectral on the torus; second-order differences of 4001 nodes of a wave of 571 nodes
+    assert scores[0] == pytest.approx(scores[1], rel=1e-9 if where == "torus" else 1e-4)
+
+
+def test_the_spectrum_of_a_long_line_is_that_of_its_transform():
+    generator = torch.Generator().manual_seed(0)
+    num = BLOCK + 2
+    field = torch.randn(1, 1, 1, num, dtype=torch.float64, generator=generator)
+    modes = torch.fft.rfft(field[0, 0, 0], norm="forward").abs().square()
+    got = spectra.energy_spectrum(field, Grid.torus((num,)))[0, 0]
+    # all modes but the Nyquist one stand for two; E is half the square
+    torch.testing.assert_close(got[1:], modes[1 : len(got)], rtol=1e-9, atol=1e-18)
 
 
 def test_bands_add_up_to_the_error():

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from pdebench.chebyshev import differentiation
 from pdebench.domain import Axis, Domain, Grid, Mesh
 from pdebench.errors import Unsupported
 from pdebench.metrics.quadrature import BLOCK, box_weights, frames, volume
+from pdebench.metrics.shells import Modes, mode_sum
 
 
 def derivative(field: Tensor, axis: Axis, dim: int) -> Tensor:
@@ -83,6 +85,13 @@ def mean_square_gradient(domain: Domain, field: Tensor, *other: Tensor) -> Tenso
 
 def _on_grid(grid: Grid, *fields: Tensor) -> Tensor:
     flat = [f.flatten(0, -grid.dim - 1) for f in fields]
+    if grid.dim == 1 and grid.shape[0] > BLOCK:
+        axis = grid.axes[0]
+        if axis.periodic and axis.uniform:
+            return mode_sum(grid, partial(_squared_wavenumber, grid.shape[0]), *fields)
+        if not axis.periodic and axis.rule != "clenshaw-curtis":
+            total = _on_long_line(axis, *flat)
+            return total.reshape(fields[0].shape[:-1]) / volume(grid)
     total = torch.zeros(len(flat[0]), dtype=torch.float64, device=flat[0].device)
     step = max(1, BLOCK // max(math.prod(grid.shape), 1))
     for start in range(0, len(total), step):
@@ -95,6 +104,30 @@ def _on_grid(grid: Grid, *fields: Tensor) -> Tensor:
                 weights = box_weights(grid, index[1:]).to(slope.device).reshape(-1)
                 total[start : start + step].addmv_(slope, weights)
     return total.reshape(fields[0].shape[: -grid.dim]) / volume(grid)
+
+
+def _squared_wavenumber(num: int, modes: Modes) -> Tensor:
+    """Return q^2 of every mode of a line, 0 of the Nyquist mode as in `_spectral`."""
+    wave = modes.axes[0]
+    return (wave * modes.spacing).square_().masked_fill_(2 * wave == num, 0.0)
+
+
+def _on_long_line(axis: Axis, *flat: Tensor) -> Tensor:
+    """Return sum_i w_i (dv/dx)_i^2 of every row of fields (rows, n), n > `BLOCK`, bounded axis."""
+    num = len(axis.nodes)
+    total = torch.zeros(len(flat[0]), dtype=torch.float64, device=flat[0].device)
+    for start in range(0, num, BLOCK):
+        stop = min(start + BLOCK, num)
+        low, high = max(start - 2, 0), min(stop + 2, num)  # a difference reaches two nodes at most
+        nodes = axis.nodes[low:high].to(total)
+        weights = axis.weights[start:stop].to(total)
+        for row in range(len(total)):
+            values = flat[0][row, low:high].to(torch.float64, copy=True)
+            for other in flat[1:]:
+                values -= other[row, low:high]
+            slope = torch.gradient(values, spacing=(nodes,), edge_order=2)[0]
+            total[row] += slope[start - low : stop - low].square_() @ weights
+    return total
 
 
 def _on_mesh(mesh: Mesh, field: Tensor, *other: Tensor) -> Tensor:

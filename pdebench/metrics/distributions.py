@@ -16,20 +16,23 @@ from pdebench.problem import Problem, Solution
 _PART = 1 << 20  # values that are sorted together where points carry weights of their own
 
 
-def wasserstein(x: Tensor, y: Tensor, domain: Domain) -> Tensor:
+def wasserstein(x: Tensor, y: Tensor, domain: Domain, *, overwrite: bool = False) -> Tensor:
     """First Wasserstein distance of the values of two fields (*S,) or (T, *S), scalar float64.
 
         W1 = int |F_x(z) - F_y(z)| dz,    F_x(z) = sum_{i: x_i <= z} w_i / sum_i w_i
 
     With equal weights it is mean |sort(x) - sort(y)|; else the two samples are sorted together, a
-    range of values after the other. Returns infinity where x is not finite.
+    range of values after the other. Returns infinity where x is not finite. With ``overwrite`` the
+    values of x and y may be sorted where they lie, which saves their copies.
     """
     if not all(bool(edge.isfinite()) for edge in x.aminmax()):
         return x.new_full((), float("inf"), dtype=torch.float64)
     if not _equal_weights(domain):
         return _weighted(x, y, domain)
     # NumPy sorts in place, without a vector of int64 positions
-    apart, other = (v.cpu().numpy().flatten() for v in (x, y))
+    apart, other = (v.reshape(-1).cpu().numpy() for v in (x, y))
+    if not overwrite:
+        apart, other = apart.copy(), other.copy()
     apart.sort()
     other.sort()
     np.abs(np.subtract(apart, other, out=apart), out=apart)

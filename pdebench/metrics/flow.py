@@ -27,8 +27,11 @@ def divergence(solution: Solution, target: Tensor, problem: Problem) -> Tensor:
 
     0 for an incompressible field, 1 for a gradient on the torus, at most d^{1/2}. Derivatives as in
     `derivatives.derivative`: the target's own value is not 0 where the solver used others. Raises
-    Unsupported where no velocity is found (`channels.velocity`).
+    Unsupported in one dimension, where it is 1 for every flow, and where no velocity is found
+    (`channels.velocity`).
     """
+    if problem.domain.dim == 1:
+        raise Unsupported("the divergence of a flow in one dimension is its whole gradient")
     flow = velocity(frame_axis(solution.u, problem), problem)
     gradients = mean_square_gradient(problem.domain, flow).sum(2)
     return ratio(_combined(flow, problem.domain, _divergence(flow.shape[2])), gradients).sqrt()

@@ -60,19 +60,21 @@ class Shells:
     """All modes of a real transform on a torus.
 
     Attributes:
-        axes, ends, spacing: as those of `Modes`, of the whole transform.
+        shape: points along every axis.
+        ratios: longest extent by that of every axis.
+        spacing: as that of `Modes`.
         count: number of complete shells 0, ..., count - 1; those that the Nyquist planes cut are
             not counted.
     """
 
-    axes: tuple[Tensor, ...]
-    ends: Tensor
+    shape: tuple[int, ...]
+    ratios: tuple[float, ...]
     spacing: float
     count: int
 
     def blocks(self) -> Iterator[Modes]:
         """Yield all modes in blocks of about `BLOCK`."""
-        small = math.prod(map(len, self.axes)) <= _KEPT
+        small = math.prod(self.shape) <= 2 * _KEPT
         yield from self._kept if small else self._blocks()
 
     @cached_property
@@ -80,14 +82,29 @@ class Shells:
         return list(self._blocks())
 
     def _blocks(self) -> Iterator[Modes]:
-        first, *others = self.axes
+        dim, length = len(self.shape), self._length(0)
+        others = [self._axis(j, 0, self._length(j)) for j in range(1, dim)]
         num = math.prod(map(len, others))
         step = max(1, BLOCK // num)
-        for start in range(0, len(first), step):
-            stop = min(start + step, len(first))
-            ends = self.ends if others else self.ends[start:stop]
+        for start in range(0, length, step):
+            stop = min(start + step, length)
+            ends = self._ends(start, stop) if dim == 1 else self._ends(0, self._length(dim - 1))
             points = slice(start * num, stop * num)
-            yield Modes(points, (first[start:stop], *others), ends, self.spacing)
+            yield Modes(points, (self._axis(0, start, stop), *others), ends, self.spacing)
+
+    def _length(self, j: int) -> int:
+        return self.shape[j] // 2 + 1 if j == len(self.shape) - 1 else self.shape[j]
+
+    def _axis(self, j: int, start: int, stop: int) -> Tensor:
+        index = torch.arange(start, stop, dtype=torch.float64)
+        if j < len(self.shape) - 1:  # the second half are negative
+            index -= self.shape[j] * (index >= (self.shape[j] + 1) // 2)
+        return index.mul_(self.ratios[j])
+
+    def _ends(self, start: int, stop: int) -> Tensor:
+        index = torch.arange(start, stop)
+        alone = (index == 0) | (2 * index == self.shape[-1])
+        return torch.where(alone, 1.0, 2.0).double()
 
 
 Scale = Callable[[Modes], Tensor]
@@ -108,17 +125,11 @@ def shells(grid: Grid) -> Shells:
 @lru_cache(maxsize=16)
 def _shells(shape: tuple[int, ...], extent: tuple[float, ...]) -> Shells:
     longest = max(extent)
-    axes = [torch.fft.fftfreq(n, 1 / n, dtype=torch.float64) for n in shape[:-1]]
-    axes.append(torch.arange(shape[-1] // 2 + 1, dtype=torch.float64))
-    scaled = [axis * (longest / length) for axis, length in zip(axes, extent, strict=True)]
     # Complete: every mode of radius < k + 1/2 is on the grid, which has (n - 1)//2 on either side.
     reach = min(((n - 1) // 2 + 1) * longest / L for n, L in zip(shape, extent, strict=True))
     count = max(int(reach - 0.5 + _TIE) + 1, 1)
-    ends = torch.full((len(axes[-1]),), 2.0, dtype=torch.float64)
-    ends[0] = 1.0
-    if shape[-1] % 2 == 0:
-        ends[-1] = 1.0
-    return Shells(tuple(scaled), ends, 2 * torch.pi / longest, count)
+    ratios = tuple(longest / length for length in extent)
+    return Shells(shape, ratios, 2 * torch.pi / longest, count)
 
 
 def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[slice, Modes, Tensor]]:
@@ -132,13 +143,42 @@ def powers(grid: Grid, field: Tensor, *other: Tensor) -> Iterator[tuple[slice, M
     dtype = torch.float32
     for operand in (field, *other):
         dtype = torch.promote_types(dtype, operand.dtype)
+    halved = grid.dim == 1 and grid.shape[0] > BLOCK and grid.shape[0] % 2 == 0
     for start, stop, part in frames(grid, dtype, field, *other):
-        values = torch.fft.rfftn(part.reshape(-1, *grid.shape), dim=axes, norm="forward").flatten(1)
+        if halved:
+            values = _halved(part)
+        else:
+            part = part.reshape(-1, *grid.shape)
+            values = torch.fft.rfftn(part, dim=axes, norm="forward").flatten(1)
         del part  # one frame may be all there is: keep no more of it than needed
         for modes in shells(grid).blocks():
-            block = values[:, modes.points]
+            block = _unfolded(values, modes) if halved else values[:, modes.points]
             power = block.real.square().addcmul_(block.imag, block.imag)
             yield slice(start, stop), modes, power.to(torch.float64)
+
+
+def _halved(lines: Tensor) -> Tensor:
+    """Return z_hat (rows, n/2) of z_j = u_{2j} + i u_{2j + 1}, by n, of lines (rows, n).
+
+    The transform of a long line takes its size of workspace, that of the real line itself three.
+    """
+    pairs = torch.view_as_complex(lines.contiguous().unflatten(1, (-1, 2)))
+    return torch.fft.fft(pairs).div_(lines.shape[1])
+
+
+def _unfolded(half: Tensor, modes: Modes) -> Tensor:
+    """Return the block u_hat_k of the transform of a line u from `_halved`.
+
+        u_hat_k = (z_k + z*_{m - k})/2 - i/2 exp(-2 pi i k/n) (z_k - z*_{m - k}),    m = n/2
+
+    Cooley, Lewis and Welch 1970, J. Sound Vib. 12.
+    """
+    num = half.shape[1]
+    index = torch.arange(modes.points.start, modes.points.stop, device=half.device)
+    here, there = half[:, index % num], half[:, (num - index) % num].conj()
+    angle = index.double().mul_(-torch.pi / num)
+    turned = torch.polar(torch.ones_like(angle), angle)
+    return ((here + there) - 1j * turned.to(half.dtype) * (here - there)) / 2
 
 
 def shell_sums(domain: Domain, field: Tensor) -> Tensor:

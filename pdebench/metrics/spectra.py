@@ -29,7 +29,8 @@ def energy_spectrum(u: Tensor, domain: Domain) -> Tensor:
     sum_c <u_c^2>/2, in the squared unit of the field. Shells beyond the Nyquist radius are
     incomplete and dropped. Raises Unsupported on anything but a periodic uniform grid.
     """
-    return shell_sums(domain, u).sum(-2) / 2
+    sums = shell_sums(domain, u)
+    return (sums.squeeze(-2) if sums.shape[-2] == 1 else sums.sum(-2)).div_(2)
 
 
 def power_spectrum(u: Tensor, domain: Domain) -> Tensor:
@@ -59,7 +60,8 @@ def spectrum_error(solution: Solution, target: Tensor, problem: Problem) -> Tens
     right place. The energetic shells decide; `log_spectral_distance` weighs all alike.
     """
     got, expected = _spectra(solution, target, problem)
-    return ratio((got - expected).square().sum(-1), expected.square().sum(-1)).sqrt()
+    gap = torch.linalg.vector_norm(got.sub_(expected), dim=-1)
+    return ratio(gap, torch.linalg.vector_norm(expected, dim=-1))
 
 
 @metric("pdebench.log_spectral_distance@1", unit="dB", needs=("target", "torus"), fold=EACH)
@@ -75,8 +77,8 @@ def log_spectral_distance(solution: Solution, target: Tensor, problem: Problem) 
     eps = torch.finfo(target.dtype).eps if target.is_floating_point() else 1e-16
     floor = eps**2 * expected.sum(-1, keepdim=True)
     floor = floor.clamp_min(torch.finfo(torch.float64).tiny)
-    decibels = 10 * torch.log10(got.maximum(floor) / expected.maximum(floor))
-    return diverged(decibels.square().mean(-1)).sqrt()
+    bels = torch.maximum(got, floor, out=got).div_(torch.maximum(expected, floor, out=expected))
+    return 10 * diverged(bels.log10_().square_().mean(-1)).sqrt()
 
 
 def binned_mse(part: int, parts: int = 3) -> Metric:
