@@ -93,6 +93,8 @@ def described(found: "Interleaved") -> dict[str, Any]:
             "high": high / found.batch,
             "ratio": {"value": times, "low": least, "high": most},
             "first": timing.first,
+            "prepare": found.prepared[name],
+            "alone": found.alone[name].to_json(),
             "rounds": len(timing.samples),
             "noisy": timing.noisy,
             "error": found.errors[name],
@@ -103,7 +105,9 @@ def described(found: "Interleaved") -> dict[str, Any]:
                 "points": [{"batch": p.batch, "throughput": p.throughput} for p in points],
                 "stopped": found.sweeps[name].stopped,
             }
-    return {"batch": found.batch, "machine": found.machine, "rows": rows}
+    transfer = None if found.transfer is None else found.transfer.to_json()
+    apart = {"load": found.load, "transfer": transfer}
+    return {"batch": found.batch, "machine": found.machine, **apart, "rows": rows}
 
 
 def _show(said: dict[str, Any]) -> None:
@@ -111,14 +115,16 @@ def _show(said: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console()
-    head = "seconds per sample"
-    table = Table("solver", "error", head, "95 %", "ratio to the first", "rounds", "")
+    columns = ("solver", "error", "per sample", "95 %", "ratio", "95 %", "at batch 1", "prepare")
+    table = Table(*columns, "first call", "rounds", "", title="seconds")
     for name, row in said["rows"].items():
         error = "" if row["error"] is None else f"{row['error']:.3g}"
-        ratio = "{value:.3g} [{low:.3g}, {high:.3g}]".format(**row["ratio"])
-        span = f"[{row['low']:.3g}, {row['high']:.3g}]"
-        noisy = "noisy" if row["noisy"] else ""
-        table.add_row(name, error, f"{row['seconds']:.3g}", span, ratio, str(row["rounds"]), noisy)
+        ratio = row["ratio"]
+        noisy = "noisy" if row["noisy"] or row["alone"]["noisy"] else ""
+        spans = [f"{r['low']:.3g} - {r['high']:.3g}" for r in (row, ratio)]
+        cells = [f"{row['seconds']:.3g}", spans[0], f"{ratio['value']:.3g}", spans[1]]
+        cells += [f"{v:.3g}" for v in (row["alone"]["seconds"], row["prepare"], row["first"])]
+        table.add_row(name, error, *cells, str(row["rounds"]), noisy)
     console.print(table)
     for name, row in said["rows"].items():
         if "sweep" in row:
@@ -128,4 +134,7 @@ def _show(said: dict[str, Any]) -> None:
             stopped = row["sweep"]["stopped"]
             console.print(f"{name}, samples per second by batch: {points} ({stopped})")
     facts = ", ".join(f"{k} {v}" for k, v in said["machine"].items() if v is not None)
+    moved = said["transfer"]
+    apart = "" if moved is None else f", moving it to the device {moved['seconds']:.3g} s"
+    console.print(f"not in these: reading the batch {said['load']:.3g} s{apart}")
     console.print(f"batch {said['batch']}; {facts}")

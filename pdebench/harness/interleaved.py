@@ -9,6 +9,7 @@ import torch
 
 from pdebench import cost
 from pdebench.access import grant_problem
+from pdebench.cost.clock import Work
 from pdebench.cost.machine import conditions
 from pdebench.cost.sweep import Sweep, sweep
 from pdebench.cost.timing import Timing
@@ -28,6 +29,10 @@ class Interleaved:
 
     Attributes:
         timings: name -> seconds of one batch, rounds of all names belonging together.
+        alone: name -> seconds of one sample in a call of its own, rounds as above.
+        prepared: name -> seconds that ``prepare`` took for the batch, once.
+        load: seconds of reading the batch from the data set, once.
+        transfer: seconds of moving its inputs to the device; None on the CPU, where nothing moves.
         sweeps: name -> batch-size sweep, where one was asked for.
         errors: name -> headline error of the record, None without one.
         batch: samples per call.
@@ -35,6 +40,10 @@ class Interleaved:
     """
 
     timings: Mapping[str, Timing]
+    alone: Mapping[str, Timing]
+    prepared: Mapping[str, float]
+    load: float
+    transfer: Timing | None
     sweeps: Mapping[str, Sweep]
     errors: Mapping[str, float | None]
     batch: int
@@ -59,7 +68,7 @@ def timed(
     errors: dict[str, float | None] = {}
     first = next(iter(runs.values()))
     device = torch.device(first.device)
-    count = 0
+    count, load, transfer = 0, 0.0, None
     for name, run in runs.items():
         record, _ = execute(run, progress)
         if record.status != "ok":
@@ -72,21 +81,38 @@ def timed(
             raise ConfigError(f"--batch {count}, expected 1 to {len(samples)}, the test samples")
         solver: Solver = build(run.config["solver"], "solver")
         solver.load(run.store.workspace(record.id))
+        if not solvers:
+            chosen = samples[:count]
+            load, read = cost.once(lambda part=chosen: part.problem, torch.device("cpu"))
+            transfer, _ = cost.transfer(read.inputs.values(), device)
         granted = grant_problem(samples.problem.to(device), solver)
         solvers[name] = (solver, granted, samples)
-    pieces = {}
-    for name, (solver, problem, samples) in solvers.items():
-        part = problem.take(slice(0, count))
-        block = block_frames(samples[:count], part)
-        solver.prepare(part)
-        pieces[name] = partial(drain, solver, part, block)
+    prepared: dict[str, float] = {}
+    alone = cost.compare(_pieces(solvers, 1, {}, device), device, seconds=seconds, flush=flush)
+    pieces = _pieces(solvers, count, prepared, device)
     timings = cost.compare(pieces, device, seconds=seconds, flush=flush)
+    machine = conditions(device)
     found = {}
     if sizes:
         for name, (solver, problem, samples) in solvers.items():
             most = 1 << (len(problem).bit_length() - 1)
             found[name] = sweep(_work(solver, problem, samples), device, most=most, seconds=seconds)
-    return Interleaved(timings, found, errors, count, conditions(device))
+    return Interleaved(timings, alone, prepared, load, transfer, found, errors, count, machine)
+
+
+def _pieces(
+    solvers: Mapping[str, tuple[Solver, Problem, Samples]],
+    size: int,
+    prepared: dict[str, float],
+    device: torch.device,
+) -> dict[str, Work]:
+    """Return every solver's answer to the first ``size`` samples, ready to run."""
+    pieces: dict[str, Work] = {}
+    for name, (solver, problem, samples) in solvers.items():
+        part = problem.take(slice(0, size))
+        prepared[name], _ = cost.once(lambda s=solver, p=part: s.prepare(p), device)
+        pieces[name] = partial(drain, solver, part, block_frames(samples[:size], part))
+    return pieces
 
 
 def _work(solver: Solver, problem: Problem, samples: Samples):
