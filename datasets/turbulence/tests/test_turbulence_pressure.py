@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pdebench_turbulence.obstacles import draw_mask
-from pdebench_turbulence.pressure import Pressure, solved
+from pdebench_turbulence.pressure import Pressure, refined, solved
 
 from pdebench.equations.pressure import FLUID, assembled, shut_in
 from pdebench.errors import ConfigError, DataError
@@ -55,6 +55,18 @@ def test_cells_converge_at_second_order() -> None:
         errors.append(np.sqrt(np.mean((got - p) ** 2)))
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
     assert np.all(abs(orders - 2) < 0.1), orders
+
+
+@pytest.mark.parametrize("kind", ["mixed", "plates"])
+def test_the_check_of_the_reference_agrees_with_elimination(kind: str) -> None:
+    from scipy.sparse.linalg import spsolve
+
+    mask = draw_mask("t", 1, 12, kind)
+    where = np.flatnonzero(mask.ravel() == FLUID)
+    matrix = assembled(mask, open_top=True)[where][:, where]
+    b = np.random.default_rng(0).standard_normal(len(where))
+    exact = np.asarray(spsolve(matrix.tocsc(), b))
+    assert np.linalg.norm(refined(matrix, b) - exact) < 1e-12 * np.linalg.norm(exact)
 
 
 def test_targets_solve_the_task_s_own_equation(made: tuple[Pressure, Path, str]) -> None:
