@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pdebench.domain import Domain, Grid
+from pdebench.equation import LinearSystem
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.learning import LearnedSolver, Sizes, Training
 from pdebench.problem import Problem, Solution, Withheld
@@ -33,6 +35,7 @@ class _Direction(LearnedSolver):
         super().__init__(None, training)
         self._architecture = architecture
         self.matvec: Map | None = None
+        self.alone: Tensor | None = None
 
     def network(self, sizes: Sizes) -> nn.Module:
         return self._architecture(dim=sizes.dim)
@@ -41,9 +44,10 @@ class _Direction(LearnedSolver):
         self, model: nn.Module, problem: Problem, target: Tensor | None, weights: Tensor
     ) -> Tensor:
         y = problem.input
-        if self.matvec is None:
+        if self.matvec is None or self.alone is None:
             raise ConfigError("the matrix is not set; call DeepCG.fit")
-        return residual_after_step(model(y).flatten(1), y.flatten(1), self.matvec).mean()
+        d = model(y).flatten(1).float().masked_fill(self.alone.to(y.device), 0.0)
+        return residual_after_step(d, y.flatten(1), self.matvec).mean()
 
 
 @final
@@ -126,15 +130,16 @@ class DeepCG(IterativeSolver):
         system = problem.equation.linear_system(problem)
         held_out = max(1, self.vectors // 10)
         count = system.rhs.shape[1]
+        alone, _ = lone_rows(system)
         drawn = training_vectors(
-            lambda x: system.project(system.matvec(x)),
+            lambda x: system.project(system.matvec(x.masked_fill(alone[:1], 0.0))),
             count,
             self.lanczos,
             self.vectors + held_out,
             self.lowest,
             self.boost,
         )
-        self._direction.matvec = system.matvec
+        self._direction.matvec, self._direction.alone = system.matvec, alone[:1]
         split = (drawn[: self.vectors], drawn[self.vectors :])
         made = [_as_samples(part.float(), problem.domain) for part in split]
         self._direction.fit(made[0], made[1], budget)
@@ -145,6 +150,9 @@ class DeepCG(IterativeSolver):
 
     def iterate(self, problem: Problem) -> Iterator[Solution]:
         """Yield (B, 1, *S) until every true residual is below the tolerance.
+
+        Rows without a neighbour, solid cells, are solved beforehand: the network does not see which
+        they are, and what it proposes there would only have to be undone.
 
         ``iterations`` counts the steps of every instance, ``counts["replaced"]`` those of them in
         which the residual took the place of a useless direction.
@@ -161,16 +169,18 @@ class DeepCG(IterativeSolver):
 
         b = system.right_hand_side()
         system.check_symmetric()
+        alone, diagonal = lone_rows(system)
+        settled = torch.where(alone, b / diagonal, 0.0)
         steps = conjugate_directions(
             system.matvec,
-            b,
-            lambda r: system.project(direction(r).to(r.dtype)),
+            b.masked_fill(alone, 0.0),
+            lambda r: system.project(direction(r).to(r.dtype).masked_fill(alone, 0.0)),
             self.kept,
             self.tolerance,
             self.steps,
         )
         for step in steps:
-            u = step.x.view(-1, 1, *shape)
+            u = (step.x + settled).view(-1, 1, *shape)
             yield Solution(u, iterations=step.steps, counts={"replaced": step.replaced})
 
     @property
@@ -182,6 +192,14 @@ class DeepCG(IterativeSolver):
 
     def load(self, path: Path) -> None:
         self._direction.load(path)
+
+
+def lone_rows(system: LinearSystem) -> tuple[Tensor, Tensor]:
+    """Return which rows hold a diagonal alone, (B, N), and the diagonal there, 1 elsewhere."""
+    diagonals = np.stack([m.diagonal() for m in system.matrices])
+    single = np.stack([np.diff(m.indptr) == 1 for m in system.matrices])
+    alone = torch.from_numpy(single & (diagonals != 0)).to(system.rhs.device)
+    return alone, torch.from_numpy(diagonals).to(alone.device).where(alone, 1.0)
 
 
 def _as_samples(vectors: Tensor, domain: Domain) -> Samples:

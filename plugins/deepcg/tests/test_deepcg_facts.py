@@ -199,3 +199,23 @@ def test_bad_right_hand_sides_are_refused() -> None:
     inputs = {**closed.inputs, "source": closed.inputs["source"] * float("nan")}
     with pytest.raises(DataError, match="NaN"):
         solver.solve(Problem(closed.equation, closed.domain, inputs))
+
+
+class _Loud(torch.nn.Module):
+    """Proposes the residual, and ``level`` in solid cells, which it should not know."""
+
+    def __init__(self, solid: Tensor, level: float) -> None:
+        super().__init__()
+        self.added = torch.nn.Parameter(solid * level)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.added
+
+
+def test_proposals_in_solid_cells_are_not_followed() -> None:
+    problem, solver = asked(2, 8), trained(2)
+    answers = []
+    for level in (0.0, 100.0):
+        solver._direction.model = _Loud((problem.inputs["mask"] == 0).float(), level)
+        answers.append(solver.solve(problem))
+    assert torch.equal(answers[0].u, answers[1].u)
