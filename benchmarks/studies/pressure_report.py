@@ -125,11 +125,11 @@ def growth(rows: dict[str, Any], level: str) -> list[str]:
     """Return by what factor iterations grow when the cells per axis double, per solver."""
     found = []
     for kind in dict.fromkeys(group.partition(", ")[2] for group in rows):
-        for small, large in ((16, 32), (32, 64)):
+        for small, large in ((16, 32), (32, 64), (64, 128)):
             said = []
             for name in ("deepcg", "cg", "ic_cg", "amg_cg"):
                 pair = [
-                    rows[f"{n}^3, {kind}"].get(name, {}).get(f"iterations_to_{level}")
+                    rows.get(f"{n}^3, {kind}", {}).get(name, {}).get(f"iterations_to_{level}")
                     for n in (large, small)
                 ]
                 if any(one is None or one["not_reached"] for one in pair):
@@ -184,12 +184,13 @@ def write() -> None:
     content = json.loads((FOLDER / "iterations.json").read_text(encoding="utf-8"))
     rows, offline = content["rows"], content["offline_s"]
     mean, low, high = interval([[one] for one in offline])
+    peak = max(entry["peak_gb"] for solvers in rows.values() for entry in solvers.values())
     lines = ["# Iterations and seconds by size", "", f"    {content['command']}", ""]
     lines += [
         f"{content['threads']} thread, processor seconds. Networks trained at 16^3 on the empty "
         f"box, {len(offline)} seeds, offline (wall clock) {mean:.3g} s [{low:.3g}, {high:.3g}] "
         f"each; learned rows stop after {content['steps']} steps. Means over seeds and systems, "
-        "95 % intervals by bootstrap.",
+        f"95 % intervals by bootstrap. Memory of the whole run at its peak: {peak:.2g} GB.",
         "",
         *table(content),
         "",

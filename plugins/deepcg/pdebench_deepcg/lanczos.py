@@ -62,7 +62,7 @@ def mixtures(rows: Tensor, vectors: Array, coefficients: Array) -> Tensor:
     """
     mixed = torch.from_numpy(vectors @ coefficients).to(rows)
     found = mixed.mT @ rows
-    return found / found.norm(dim=-1, keepdim=True)
+    return found.div_(found.norm(dim=-1, keepdim=True))
 
 
 def training_vectors(

@@ -15,6 +15,7 @@ from pdebench.learning import LearnedSolver, Sizes, Training
 from pdebench.problem import Problem, Solution, Withheld
 from pdebench.samples import Samples
 from pdebench.solver import Budget, IterativeSolver, Use
+from pdebench_deepcg.box import training_box
 from pdebench_deepcg.directions import Map, conjugate_directions
 from pdebench_deepcg.lanczos import training_vectors
 from pdebench_deepcg.loss import residual_after_step
@@ -68,6 +69,8 @@ class DeepCG(IterativeSolver):
         boost: their factor.
         empty: train on the matrix without obstacles, as published; else on the first training
             problem's.
+        wider: length of the training box in that of the problems, at their spacing; eigenvalues
+            below those of the problems at hand are then in the training vectors.
         kept: directions to which a new one is made conjugate.
         tolerance: stop at |b - A x| <= tolerance |b|.
         steps: stop after so many.
@@ -84,12 +87,18 @@ class DeepCG(IterativeSolver):
         lowest: float = 0.55,
         boost: float = 9.0,
         empty: bool = True,
+        wider: int = 1,
         kept: int = 2,
         tolerance: float = 1e-6,
         steps: int = 500,
         training: Training | None = None,
     ) -> None:
-        for name, value in (("lanczos", lanczos), ("vectors", vectors), ("steps", steps)):
+        for name, value in {
+            "lanczos": lanczos,
+            "vectors": vectors,
+            "wider": wider,
+            "steps": steps,
+        }.items():
             if value < 1:
                 raise ConfigError(f"solver.{name}={value}, expected a positive integer")
         if kept < 0:
@@ -99,7 +108,8 @@ class DeepCG(IterativeSolver):
         if tolerance < 0:
             raise ConfigError(f"solver.tolerance={tolerance}, expected 0 or a positive number")
         self.lanczos, self.vectors, self.lowest, self.boost = lanczos, vectors, lowest, boost
-        self.empty, self.kept, self.tolerance, self.steps = empty, kept, tolerance, steps
+        self.empty, self.wider, self.kept = empty, wider, kept
+        self.tolerance, self.steps = tolerance, steps
         self._direction = _Direction(architecture, training or Training())
 
     def supports(self, task: "Task") -> str | None:
@@ -123,10 +133,7 @@ class DeepCG(IterativeSolver):
 
     def fit(self, train: Samples, valid: Samples, budget: Budget) -> None:
         """Draw training vectors from one matrix and train the network on them."""
-        problem = train[:1].problem
-        if self.empty and "mask" in problem.inputs:
-            filled = {**problem.inputs, "mask": torch.ones_like(problem.inputs["mask"])}
-            problem = Problem(problem.equation, problem.domain, filled)
+        problem = training_box(train[:1].problem, self.empty, self.wider)
         system = problem.equation.linear_system(problem)
         held_out = max(1, self.vectors // 10)
         count = system.rhs.shape[1]
