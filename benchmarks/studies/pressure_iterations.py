@@ -2,14 +2,13 @@
 
     python benchmarks/studies/pressure_iterations.py [--threads 1]       # or make study-pressure
 
-The networks are those that ``make study-pressure`` trained at 16^3 without obstacles, one per seed,
+The networks are those that ``make study-pressure`` trained at 32^3 without obstacles, one per seed,
 read from the store (PDEBENCH_STORE); Kaneda et al., ICML 2023, trained at 64^3 and 128^3 on a GPU,
 with 20,000 vectors and 2,000,000 updates. They are asked for boxes with spheres and for winding
-plates at 16^3, 32^3, 64^3 and 128^3 (from 64^3 on the first seed alone and spheres alone; at 128^3
-one system). Iterations are those
-until the true relative residual is below 1e-4 and 1e-6; seconds are those of the processor, which
-with one thread do not count what else the machine does, and include the preconditioner, built
-anew for every matrix. Intervals: 95 %, bootstrap over seeds and systems.
+plates at 16^3 and 32^3, and by the first seed for spheres at 64^3 and 128^3 (one system).
+Iterations are those until the true relative residual is below 1e-4 and 1e-6; seconds are those of
+the processor, which with one thread do not count what else the machine does, and include the
+preconditioner, built anew for every matrix. Intervals: 95 %, bootstrap over seeds and systems.
 
 Writes iterations.json into leaderboards/pressure after every group of systems, and from it, by
 ``pressure_report.py``, iterations.md and iterations.png.

@@ -187,7 +187,7 @@ def write() -> None:
     peak = max(entry["peak_gb"] for solvers in rows.values() for entry in solvers.values())
     lines = ["# Iterations and seconds by size", "", f"    {content['command']}", ""]
     lines += [
-        f"{content['threads']} thread, processor seconds. Networks trained at 16^3 on the empty "
+        f"{content['threads']} thread, processor seconds. Networks trained at 32^3 on the empty "
         f"box, {len(offline)} seeds, offline (wall clock) {mean:.3g} s [{low:.3g}, {high:.3g}] "
         f"each; learned rows stop after {content['steps']} steps. Means over seeds and systems, "
         f"95 % intervals by bootstrap. Memory of the whole run at its peak: {peak:.2g} GB.",
