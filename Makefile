@@ -87,11 +87,11 @@ study-operators: install ## FNO, T1, LSM and MgNO at equal seconds and equal epo
 	$(BIN)/python benchmarks/studies/operators.py --out leaderboards/operators
 	$(LEDGER)
 
-study-pressure: install ## learned directions against classical solvers on pressure systems, by size, about 40 minutes: leaderboards/pressure
+study-pressure: install ## learned directions against classical solvers on pressure systems, by size, about 45 minutes: leaderboards/pressure
 	$(BIN)/pdebench run -m experiment=deepcg/pressure_core seed=0,1,2 'solver.tolerance=choice(1e-6)' trials=1
-	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=4 \
+	$(BIN)/pdebench run -m task=turbulence/pressure track=tiny threads=1 seed=0,1,2 track.budget.epochs=5 \
 	  'solver.tolerance=choice(1e-6)' trials=1 solver=cg,jacobi_cg,ic_cg,amg_cg,deflated_cg,poisson_cg
-	$(BIN)/pdebench run task=turbulence/pressure track=tiny threads=1 seed=0 track.budget.epochs=4 solver=direct
+	$(BIN)/pdebench run task=turbulence/pressure track=tiny threads=1 seed=0 track.budget.epochs=5 solver=direct
 	$(BIN)/pdebench board --task turbulence/pressure --out leaderboards/pressure --records --title "Pressure systems"
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) matplotlib
 	$(BIN)/python benchmarks/studies/pressure_iterations.py

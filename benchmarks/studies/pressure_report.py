@@ -64,11 +64,18 @@ def break_even(ours: Any, theirs: Any, offline: Sequence[float]) -> str:
     return f"{cost.mean() / saved:.3g} [{low:.3g}, {top}]"
 
 
+def single(values: Values) -> bool:
+    """Return whether there is one value alone, so that no interval can be given."""
+    return sum(map(len, values)) == 1
+
+
 def cell(entry: dict[str, Any], digits: int) -> str:
     """Return one figure with its interval."""
     if entry["not_reached"]:
         total = sum(len(row) for row in entry["values"])
         return f"not reached on {entry['not_reached']} of {total}"
+    if single(entry["values"]):
+        return f"{entry['mean']:.{digits}g}, one system"
     return " ".join(
         [
             f"{entry['mean']:.{digits}g}",
@@ -115,6 +122,9 @@ def compared(group: str, solvers: dict[str, Any], level: str) -> str | None:
             return f"- {group}, to {level}: deep-CG {cell(ours, 3)}."
         for name in ("cg", "ic_cg", "amg_cg"):
             mean, low, high = ratio(ours["values"], solvers[name][f"{what}_to_{level}"]["values"])
+            if single(ours["values"]):
+                said.append(f"{what} x{mean:.2g} of `{name}` (one system)")
+                continue
             fewer = "fewer" if what == "iterations" else "less"
             word = fewer if high < 1 else "more" if low > 1 else "not told apart"
             said.append(f"{what} x{mean:.2g} [{low:.2g}, {high:.2g}] of `{name}` ({word})")
@@ -137,7 +147,8 @@ def growth(rows: dict[str, Any], level: str) -> list[str]:
                 means = [one["mean"] for one in pair]
                 # other systems at every size: the extremes of both intervals
                 low, high = pair[0]["low"] / pair[1]["high"], pair[0]["high"] / pair[1]["low"]
-                said.append(f"`{name}` x{means[0] / means[1]:.2g} [{low:.2g}, {high:.2g}]")
+                ends = "" if single(pair[0]["values"]) else f" [{low:.2g}, {high:.2g}]"
+                said.append(f"`{name}` x{means[0] / means[1]:.2g}{ends}")
             if said:
                 found.append(f"- {kind}, {small}^3 to {large}^3: {', '.join(said)}")
     return found
@@ -151,6 +162,7 @@ def draw(rows: dict[str, Any], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     kinds = list(dict.fromkeys(group.partition(", ")[2] for group in rows))
+    sizes = sorted({int(group.partition("^")[0]) for group in rows})
     panels_of = [("iterations", level) for level in LEVELS] + [("seconds", LEVELS[-1])]
     figure, panels = plt.subplots(len(kinds), 3, figsize=(12, 7), sharex=True, layout="constrained")
     for line, kind in zip(panels, kinds, strict=True):
@@ -170,7 +182,7 @@ def draw(rows: dict[str, Any], file: Path) -> None:
                     list(kept), means, bars, capsize=3, label=name, color=colour, **style
                 )
             panel.set(xscale="log", yscale="log", title=f"{kind}: {what} to {float(level):g}")
-            panel.set_xticks(list(groups), [f"{n}$^3$" for n in groups], minor=False)
+            panel.set_xticks(sizes, [f"{n}$^3$" for n in sizes], minor=False)
             panel.minorticks_off()
             panel.grid(alpha=0.3)
     panels[0, 0].legend(fontsize=8)
@@ -187,7 +199,7 @@ def write() -> None:
     peak = max(entry["peak_gb"] for solvers in rows.values() for entry in solvers.values())
     lines = ["# Iterations and seconds by size", "", f"    {content['command']}", ""]
     lines += [
-        f"{content['threads']} thread, processor seconds. Networks trained at 32^3 on the empty "
+        f"{content['threads']} thread, processor seconds. Networks trained at 16^3 on the empty "
         f"box, {len(offline)} seeds, offline (wall clock) {mean:.3g} s [{low:.3g}, {high:.3g}] "
         f"each; learned rows stop after {content['steps']} steps. Means over seeds and systems, "
         f"95 % intervals by bootstrap. Memory of the whole run at its peak: {peak:.2g} GB.",
@@ -200,7 +212,8 @@ def write() -> None:
         "",
         "## Growth of the iterations to 1e-6 with twice the cells per axis",
         "",
-        "Systems differ from size to size; intervals from the ends of both.",
+        "Systems differ from size to size; intervals from the ends of both, none where there is one "
+        "system.",
         "",
         *growth(rows, LEVELS[-1]),
         "",
