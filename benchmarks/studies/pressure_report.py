@@ -212,8 +212,8 @@ def write() -> None:
         "",
         "## Growth of the iterations to 1e-6 with twice the cells per axis",
         "",
-        "Systems differ from size to size; intervals from the ends of both, none where there is one "
-        "system.",
+        "Systems differ from size to size; intervals from the ends of both, none where there is "
+        "one system.",
         "",
         *growth(rows, LEVELS[-1]),
         "",

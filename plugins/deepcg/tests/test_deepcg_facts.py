@@ -12,6 +12,7 @@ from pdebench.config import compose
 from pdebench.domain import Axis, Grid
 from pdebench.equations.pressure import PressurePoisson
 from pdebench.errors import DataError, SolverError
+from pdebench.learning.solver import Scaled
 from pdebench.problem import Problem
 from pdebench.samples import Samples
 from pdebench.solver import Budget
@@ -216,6 +217,7 @@ def test_proposals_in_solid_cells_are_not_followed() -> None:
     problem, solver = asked(2, 8), trained(2)
     answers = []
     for level in (0.0, 100.0):
-        solver._direction.model = _Loud((problem.inputs["mask"] == 0).float(), level)
+        loud = _Loud((problem.inputs["mask"] == 0).float(), level)
+        solver._direction.model = Scaled(loud, None, None)
         answers.append(solver.solve(problem))
     assert torch.equal(answers[0].u, answers[1].u)
