@@ -97,6 +97,11 @@ def test_too_few_of_anything_is_said():
     assert "2 seeds" in mean_interval(random.random((2, 50))).cautions[0]
     assert "one sample" in mean_interval(random.random((5, 1))).cautions[0]
     assert "4 samples" in mean_interval(random.random((5, 4))).cautions[0]
+    wide = mean_interval(random.lognormal(sigma=2.0, size=200) * np.ones((5, 1)))
+    assert "large errors" in wide.cautions[-1]
+    assert mean_interval(random.lognormal(sigma=1.0, size=200).reshape(1, -1)).cautions == (
+        "one seed: the interval is that of this fit, not of the method",
+    )
     assert "one seed" in difference_interval(random.random((5, 50)), random.random(50)).cautions[0]
 
 

@@ -66,10 +66,16 @@ def mean_interval(
     if found is not None:
         return found
     own = parts(scores)
-    notes = cautions(len(scores), scores.shape[1])
+    notes = cautions(len(scores), scores.shape[1], log_spread=_log_spread(scores))
     noise = _seeds([(own.of_seeds, own.num_seeds)], resamples, seed)
     noise += _samples(scores.mean(0), level, resamples, seed)
     return _around(own.mean, noise, level, notes)
+
+
+def _log_spread(scores: Array) -> float:
+    """Return the deviation of the logarithm of the samples' errors, 0 where some are not errors."""
+    errors = scores.mean(0)
+    return float(np.log(errors).std()) if bool((errors > 0).all()) else 0.0
 
 
 def joint_replicates(
