@@ -17,6 +17,7 @@ from pdebench.equation import Equation
 from pdebench.errors import ConfigError, Unsupported
 from pdebench.problem import Index, Problem
 from pdebench.samples import Samples, Source
+from pdebench.workers import Workers
 
 
 @final
@@ -66,8 +67,9 @@ class Mixture(Dataset):
         return _Several(tuple(part.equation for part in self._parts.values()))
 
     def prepare(self, folder: Path) -> str:
-        digests = [f"{name}:{part.prepare(folder / name)}" for name, part in self._parts.items()]
-        text = "\n".join(digests)
+        with Workers(None):  # once for all parts that have as many
+            made = {name: part.prepare(folder / name) for name, part in self._parts.items()}
+        text = "\n".join(f"{name}:{digest}" for name, digest in made.items())
         write_atomically(folder / "parts.txt", f"{text}\n".encode())
         return hashlib.sha256(text.encode()).hexdigest()
 

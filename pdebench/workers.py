@@ -8,8 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Any, final
 
 from pdebench import heap
 
@@ -25,8 +26,9 @@ def count(asked: int | None) -> int:
 class Workers:
     """Processes for independent jobs, started by the first jobs and kept for the next ones.
 
-    A context manager: leaving it ends the processes, at once where an error leaves it. One worker
-    is this process itself, with one thread while it works.
+    A context manager: leaving it ends the processes, at once where an error leaves it or nothing
+    was done. Entered within another of as many, it gives that one, so that what makes several data
+    sets starts processes once. One worker is this process itself, with one thread while it works.
 
     Args:
         num: processes, at most; None for one per core.
@@ -35,9 +37,14 @@ class Workers:
     def __init__(self, num: int | None) -> None:
         self.num = count(num)
         self._pool: ProcessPoolExecutor | None = None
+        self._used = False
+        self._tokens: list[Token[Workers | None]] = []
 
-    def __enter__(self) -> Self:
-        return self
+    def __enter__(self) -> "Workers":
+        outer = _entered.get()
+        found = self if outer is None or outer.num != self.num else outer
+        self._tokens.append(_entered.set(found))
+        return found
 
     def __exit__(
         self,
@@ -45,13 +52,21 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _entered.reset(self._tokens.pop())
         if self._pool is None:
             return
-        if kind is not None:
+        if kind is not None or not self._used:
             for process in list((self._pool._processes or {}).values()):
                 process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
+
+    def start(self) -> None:
+        """Start the processes now: they load their libraries while this one does something else."""
+        if self._pool is None and self.num > 1:
+            self._pool = _pool(self.num)
+            with _script_hidden(()):
+                self._pool.submit(os.getpid)
 
     def run(self, work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Yield ``work(*job)`` of every job, in the order in which they are done.
@@ -67,13 +82,20 @@ class Workers:
                 yield done
             return
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.num, multiprocessing.get_context("spawn"), initializer=_start_worker
-            )
+            self._pool = _pool(self.num)
+        self._used = True
         with _script_hidden(jobs[0]):
             futures = [self._pool.submit(work, *job) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
+
+
+_entered: ContextVar[Workers | None] = ContextVar("entered", default=None)
+
+
+def _pool(num: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(num, context, initializer=_start_worker)
 
 
 @contextlib.contextmanager

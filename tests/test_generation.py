@@ -196,3 +196,14 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_workers(tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["once"]
+
+
+def test_workers_entered_within_others_are_those() -> None:
+    with Workers(2) as outer:
+        with Workers(2) as inner, Workers(1) as alone:
+            assert inner is outer and alone is not outer
+            assert sorted(inner.run(abs, [(-1,), (-2,), (3,)])) == [1, 2, 3]
+        assert list(outer.run(abs, [(-4,)])) == [4]
+    with Workers(2) as later:
+        assert later is not outer
+        later.start()

@@ -3,8 +3,9 @@
 import sys
 import time
 
-from pdebench.cli.data.target import parser, target
+from pdebench.cli.data.target import Target, parser, target
 from pdebench.cli.data.text import duration, size
+from pdebench.workers import Workers
 
 _ABOUT = """Make a data set, or go on where a killed run stopped.
 
@@ -22,6 +23,13 @@ def main(argv: list[str]) -> int:
     chosen = target(options)
     if options.workers is not None:
         chosen.config["workers"] = options.workers
+    with Workers(chosen.config.get("workers")) as workers:
+        if not chosen.imported:
+            workers.start()
+        return _make(chosen, options.estimate)
+
+
+def _make(chosen: Target, only_estimate: bool) -> int:
     began = time.monotonic()
     from pdebench.generated import GeneratedDataset
 
@@ -31,14 +39,14 @@ def main(argv: list[str]) -> int:
 
         found = estimate(dataset.recipe, chosen.folder, dataset.workers)
         require_space(found, chosen.folder)
-        if found.samples_left or options.estimate:
+        if found.samples_left or only_estimate:
             sys.stdout.write(
                 f"{chosen.name}: {found.samples} samples, {size(found.nbytes)}; "
                 f"{found.samples_left} to make in about {duration(found.seconds)} "
                 f"on {found.workers} processes\n"
             )
             sys.stdout.flush()
-        if options.estimate:
+        if only_estimate:
             return 0
     digest = chosen.prepare()
     sys.stdout.write(
