@@ -100,7 +100,7 @@ study-pressure: install ## learned directions against classical solvers on press
 study-streamfunction: install ## learned directions and linear solvers on a singular system, two minutes: leaderboards/streamfunction
 	$(BIN)/pdebench run -m task=navier_stokes/streamfunction track=tiny threads=1 track.budget.epochs=4 seed=0 \
 	  solver=gp,cg,jacobi_cg,ic_cg,amg_cg,fourier,deepcg
-	$(BIN)/pdebench board --task navier_stokes/streamfunction --out leaderboards/streamfunction --title "Stream function"
+	$(BIN)/pdebench board --task navier_stokes/streamfunction --out leaderboards/streamfunction --records --title "Stream function"
 	$(LEDGER)
 
 study-multiscale: install ## Gaussian processes, PINNs, collocation and differences on high frequencies, about 15 minutes
